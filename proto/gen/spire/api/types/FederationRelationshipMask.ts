@@ -1,0 +1,14 @@
+// Original file: proto/spire/api/types/types.proto
+
+
+export interface FederationRelationshipMask {
+  'bundle_endpoint_url'?: (boolean);
+  'bundle_endpoint_profile'?: (boolean);
+  'trust_domain_bundle'?: (boolean);
+}
+
+export interface FederationRelationshipMask__Output {
+  'bundle_endpoint_url': (boolean);
+  'bundle_endpoint_profile': (boolean);
+  'trust_domain_bundle': (boolean);
+}

@@ -1,0 +1,54 @@
+import type { AttestedNode } from "../../proto/domain/agent.ts";
+import type { RegistrationEntry } from "../../proto/domain/entry.ts";
+import type { Position } from "../../proto/domain/link.ts";
+import type { SpiffeBundle, SpiffeId, TrustDomain } from "../../spiffe/index.ts";
+import type { AuthorityRecord } from "../domain/authority.ts";
+import type { Change } from "../store/ports.ts";
+
+/**
+ * The server's memory: entries, nodes, bundles and authorities, changed only by applying the feed (own writes too).
+ * Good news may be answered from it; bad news needs proof from the store (design §4).
+ */
+export interface Registry {
+  /** Position applied so far. */
+  readonly position: Position;
+  entry(id: string): RegistrationEntry | undefined;
+  /** In the order of (created_at, id). */
+  entries(): Iterable<RegistrationEntry>;
+  entriesBySpiffeId(spiffeId: SpiffeId): readonly RegistrationEntry[];
+  entriesByParentId(parentId: SpiffeId): readonly RegistrationEntry[];
+  /** Entries with at least one of the selectors. */
+  entriesBySelectors(selectors: readonly string[]): readonly RegistrationEntry[];
+  readonly entryCount: number;
+  node(id: SpiffeId): AttestedNode | undefined;
+  nodes(): Iterable<AttestedNode>;
+  readonly nodeCount: number;
+  bundle(trustDomain: TrustDomain): SpiffeBundle | undefined;
+  authorities(): Iterable<AuthorityRecord>;
+  /** Resolves once `position.n` ≥ `n` (or the epoch changed), rejects with `signal.reason`. */
+  reached(n: number, signal: AbortSignal): Promise<void>;
+  /** Called after each applied batch of changes. Returns the unsubscriber. */
+  onApplied(listener: (changes: readonly Change[]) => void): () => void;
+}
+
+/**
+ * Which entries an agent may serve: the walk from the agent id over node aliases and parent links (spire-features
+ * §1.3). One function computes it for every path, polling and push.
+ */
+export interface AuthorizedEntries {
+  /** Sorted by (created_at, id). Entries past their `expiresAt` (Unix seconds ≤ now) are left out. */
+  authorizedEntries(agentId: SpiffeId): readonly RegistrationEntry[];
+  /** The entry when the agent may serve it now. */
+  authorizedEntry(agentId: SpiffeId, entryId: string): RegistrationEntry | undefined;
+  /**
+   * Calls `listener` with what changed for that agent after every applied batch that concerns it, and at the second an
+   * entry expires. The first set is what `authorizedEntries` returns at the time of the call. Returns the unsubscriber.
+   */
+  watch(agentId: SpiffeId, listener: (delta: EntryDelta) => void): () => void;
+}
+
+export interface EntryDelta {
+  readonly position: Position;
+  readonly upserted: readonly RegistrationEntry[];
+  readonly removed: readonly string[];
+}

@@ -1,0 +1,27 @@
+// Regenerates proto/gen (TypeScript types of the wire messages) from the .proto sources.
+import { execFileSync } from "node:child_process";
+import { globSync, rmSync } from "node:fs";
+
+rmSync("proto/gen", { recursive: true, force: true });
+const sources = globSync("proto/**/*.proto").map((path) => path.replace(/^proto\//, ""));
+execFileSync(
+  "node_modules/.bin/proto-loader-gen-types",
+  [
+    "--longs=String",
+    "--enums=Number",
+    "--bytes=Buffer",
+    "--keepCase",
+    "--defaults",
+    "--oneofs",
+    "--grpcLib=@grpc/grpc-js",
+    "--importFileExtension=.ts",
+    "-I",
+    "proto",
+    "-O",
+    "proto/gen",
+    ...sources.sort(),
+  ],
+  { stdio: "inherit" },
+);
+// The top-level files bundle client constructors that nothing here uses.
+for (const path of globSync("proto/gen/*.ts")) rmSync(path);
