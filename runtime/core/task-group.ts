@@ -1,6 +1,6 @@
 /**
  * Background work that belongs to somebody: no promise floats. The first task that fails aborts the others;
- * `close()` aborts all, waits for all and rethrows the first failure that was not caused by the closing.
+ * `close()` aborts all, waits for all and rethrows the first failure that came before it.
  */
 export class TaskGroup implements AsyncDisposable {
   readonly #abort = new AbortController();

@@ -1,0 +1,121 @@
+import { execFileSync, spawn } from "node:child_process";
+import { randomUUID } from "node:crypto";
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { findSuites, missingNeeds } from "./suites.js";
+
+export async function run({ full, only }) {
+  const chosen = findSuites().filter((suite) => only.length === 0 || only.some((word) => suite.name.includes(word)));
+  const leftOut = [];
+  const failures = [];
+  const total = { passed: 0, failed: 0 };
+  const before = treeState();
+  for (const suite of chosen) {
+    const reason = !full && suite.needs.length > 0 && only.length === 0 ? "runs with FULL=1" : unmet(suite);
+    if (reason !== undefined) {
+      leftOut.push({ suite, reason });
+      continue;
+    }
+    const result = await runSuite(suite);
+    total.passed += result.passed;
+    total.failed += result.failed;
+    failures.push(...result.problems.map((problem) => `${suite.name}: ${problem}`));
+  }
+  if (full && before !== treeState()) failures.push("the run changed the work tree (git status)");
+  if (full) failures.push(...leftOut.map(({ suite, reason }) => `${suite.name}: left out, ${reason}`));
+  report(leftOut, failures, total);
+  return failures.length === 0 && total.failed === 0 && total.passed > 0 ? 0 : 1;
+}
+
+function unmet(suite) {
+  const missing = missingNeeds(suite);
+  return missing.length === 0 ? undefined : `this machine lacks: ${missing.join(", ")}`;
+}
+
+async function runSuite(suite) {
+  const runId = randomUUID();
+  const scratch = mkdtempSync(join(tmpdir(), "cst-"));
+  const started = performance.now();
+  process.stdout.write(`\n── ${suite.name} (${suite.files.length} file(s), budget ${suite.budget} s)\n`);
+  const { counts, code, timedOut } = await spawnTests(suite, runId, scratch);
+  const seconds = (performance.now() - started) / 1000;
+  const problems = [];
+  if (timedOut) problems.push(`over its budget of ${suite.budget} s`);
+  else if (code !== 0) problems.push(`node --test ended with ${code}`);
+  const survivors = endSurvivors(runId);
+  if (survivors.length > 0 && !timedOut) problems.push(`left processes running: ${survivors.join("; ")}`);
+  rmSync(scratch, { recursive: true, force: true });
+  process.stdout.write(
+    `── ${suite.name}: ${counts.passed} passed, ${counts.failed} failed in ${seconds.toFixed(1)} s\n`,
+  );
+  return { ...counts, problems };
+}
+
+function spawnTests(suite, runId, scratch) {
+  const { NODE_OPTIONS: _ignored, ...environment } = process.env;
+  const child = spawn(
+    process.execPath,
+    [
+      "--test",
+      `--test-concurrency=${suite.concurrency}`,
+      `--test-reporter=${new URL("./reporter.js", import.meta.url).pathname}`,
+      "--test-reporter-destination=stdout",
+      ...suite.files,
+    ],
+    { stdio: ["ignore", "pipe", "inherit"], env: { ...environment, TMPDIR: scratch, COUNTERSIGN_TEST_RUN: runId } },
+  );
+  let counts = { passed: 0, failed: 1 };
+  createInterface({ input: child.stdout }).on("line", (line) => {
+    const match = /^#counts (\d+) (\d+)$/.exec(line);
+    if (match === null) process.stdout.write(`${line}\n`);
+    else counts = { passed: Number(match[1]), failed: Number(match[2]) };
+  });
+  return new Promise((resolve) => {
+    let timedOut = false;
+    const timer = setTimeout(() => {
+      timedOut = true;
+      child.kill("SIGKILL");
+    }, suite.budget * 1000);
+    child.on("close", (code) => {
+      clearTimeout(timer);
+      resolve({ counts, code, timedOut });
+    });
+  });
+}
+
+/** Kills processes that carry this run's id in their environment and returns their command lines. */
+function endSurvivors(runId) {
+  const survivors = [];
+  for (const pid of readdirSync("/proc").filter((name) => /^\d+$/.test(name) && Number(name) !== process.pid)) {
+    try {
+      if (!readFileSync(`/proc/${pid}/environ`, "latin1").includes(runId)) continue;
+      survivors.push(readFileSync(`/proc/${pid}/cmdline`, "latin1").replaceAll("\0", " ").slice(0, 160));
+      process.kill(Number(pid), "SIGKILL");
+    } catch {
+      // Gone meanwhile, or not ours to read.
+    }
+  }
+  return survivors;
+}
+
+function treeState() {
+  try {
+    return execFileSync("git", ["status", "--porcelain"], { encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] });
+  } catch {
+    return "not a git checkout";
+  }
+}
+
+function report(leftOut, failures, total) {
+  if (leftOut.length > 0) {
+    process.stdout.write(`\n${"=".repeat(80)}\nLEFT OUT: ${leftOut.length} suite(s) did not run\n`);
+    for (const { suite, reason } of leftOut) {
+      process.stdout.write(`  ${suite.name} (needs ${suite.needs.join(", ") || "nothing"}): ${reason}\n`);
+    }
+    process.stdout.write(`${"=".repeat(80)}\n`);
+  }
+  for (const failure of failures) process.stdout.write(`FAILED ${failure}\n`);
+  process.stdout.write(`\n${total.passed} passed, ${total.failed} failed\n`);
+}

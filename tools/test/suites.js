@@ -1,0 +1,56 @@
+import { execFileSync } from "node:child_process";
+import { globSync, readFileSync } from "node:fs";
+
+const folders = "certs,spiffe,proto,runtime,transport,server,agent,sdk,cli,demo,test,tools";
+
+/** Ways to tell that what a suite needs is on this machine, by the word in its `// needs:` line. */
+const probes = {
+  root: () => process.getuid() === 0,
+  go: () => works("go", "version"),
+  python: () => works("python3", "--version"),
+  rust: () => works("cargo", "--version"),
+  java: () => works("mvn", "--version"),
+  openssl: () => works("openssl", "version"),
+  npm: () => works("npm", "--version"),
+  // A second Node comes from the package registry.
+  node20: () => works("npm", "--version"),
+};
+
+function works(command, argument) {
+  try {
+    execFileSync(command, [argument], { stdio: "ignore" });
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/**
+ * A suite is one `node --test` call with a budget in seconds. Unit tests and whole-system tests are one suite each;
+ * a `*.full.test.ts` file is a suite of its own and says `// needs: root, go; budget: 120` in its first line.
+ */
+export function findSuites() {
+  const files = globSync(`{${folders}}/**/*.test.ts`, { exclude: (path) => path.includes("node_modules") }).sort();
+  const plain = files.filter((file) => !file.endsWith(".full.test.ts"));
+  const isSystem = (file) => /^(test\/(e2e|simulation|races)|demo)\//.test(file);
+  return [
+    { name: "unit", files: plain.filter((file) => !isSystem(file)), budget: 150, needs: [], concurrency: 2 },
+    { name: "system", files: plain.filter(isSystem), budget: 170, needs: [], concurrency: 2 },
+    ...files.filter((file) => file.endsWith(".full.test.ts")).map(fullSuite),
+  ].filter((suite) => suite.files.length > 0);
+}
+
+function fullSuite(file) {
+  const [firstLine] = readFileSync(file, "utf8").split("\n", 1);
+  const match = /^\/\/ needs: ([a-z0-9, ]+?)(?:; budget: (\d+))?$/.exec(firstLine ?? "");
+  if (match === null)
+    throw new Error(`${file}: the first line must be "// needs: …" with an optional "; budget: <seconds>"`);
+  const needs = match[1].split(",").map((need) => need.trim());
+  for (const need of needs) if (!(need in probes)) throw new Error(`${file}: unknown need "${need}"`);
+  return { name: file, files: [file], budget: Number(match[2] ?? 120), needs, concurrency: 1 };
+}
+
+/** The needs of a suite that this machine does not meet. */
+export function missingNeeds(suite) {
+  return suite.needs.filter((need) => !probes[need]());
+}
