@@ -1,0 +1,103 @@
+import { defineErrors } from "../transport/errors/service-error.ts";
+
+/** Every code the server answers with beside `commonErrors`; docs/errors.md is checked against this table. */
+export const serverErrors = defineErrors({
+  // ---- keys ----
+  ERR_KEY_ID_INVALID: {
+    status: "internal",
+    meaning: "A key was asked for under a name that no key manager accepts.",
+    fix: "report it: key names are chosen by the server itself",
+  },
+  ERR_KEY_NOT_FOUND: {
+    status: "internal",
+    meaning: "The key manager has no key of that name.",
+    fix: "restart the server: it replaces an authority whose key is lost",
+  },
+  ERR_KEY_CORRUPT: {
+    status: "internal",
+    meaning:
+      "A stored private key cannot be read back, or its halves do not belong together. It is never replaced silently.",
+    fix: "restore the key file from a backup, or delete it: the server then makes a new authority",
+  },
+  ERR_KEY_STORAGE: {
+    status: "unavailable",
+    meaning: "The place where keys are kept cannot be read or written.",
+    fix: "check owner, permissions and free space of the keys directory",
+  },
+  ERR_AUTHORITY_KEY_UNSUPPORTED: {
+    status: "internal",
+    meaning: "A key manager made a key of a type no authority signs with.",
+    fix: "use ec-p256, ec-p384, rsa-2048 or rsa-4096",
+  },
+
+  // ---- authorities ----
+  ERR_AUTHORITY_TRANSITION: {
+    status: "failedPrecondition",
+    meaning: "The authority is not in a state from which this can be done.",
+    fix: "list the local authorities and pick one in the right state",
+  },
+  ERR_AUTHORITY_UNAVAILABLE: {
+    status: "unavailable",
+    meaning:
+      "There is no authority that can sign: the first one is still being made, or the last one ended and could not be replaced.",
+    fix: "call again; if it stays, the server's log says why no authority could be prepared",
+  },
+  ERR_AUTHORITY_MINT_REJECTED: {
+    status: "internal",
+    meaning: "The upstream authority returned a CA certificate that SVIDs could not be verified under.",
+    fix: "check the upstream authority's profile: CA certificate, certificate signing, the trust domain as its only URI name",
+  },
+
+  // ---- issuance ----
+  ERR_CSR_TOO_LARGE: {
+    status: "invalidArgument",
+    meaning: "The certificate request is longer than the server reads (docs/limits.md).",
+    fix: "send a request with a key and nothing else; names come from the entry",
+  },
+  ERR_CSR_MALFORMED: {
+    status: "invalidArgument",
+    meaning: "The certificate request is not a DER PKCS#10 request.",
+    fix: "send one PKCS#10 certification request in DER",
+  },
+  ERR_CSR_SIGNATURE: {
+    status: "invalidArgument",
+    meaning: "The certificate request is not signed by the key it asks a certificate for.",
+    fix: "sign the request with the private key of the public key in it",
+  },
+  ERR_CSR_KEY_UNSUPPORTED: {
+    status: "invalidArgument",
+    meaning: "The key in the certificate request is of a type or strength that is not certified.",
+    fix: "use P-256, P-384, Ed25519, or RSA of 2048 or 4096 bits with exponent 65537",
+  },
+  ERR_CSR_KEY_BLOCKED: {
+    status: "invalidArgument",
+    meaning:
+      "The key in the certificate request must not be certified: its private half is published, or it is a signing authority's own key.",
+    fix: "make a fresh key",
+  },
+  ERR_SVID_LIFETIME: {
+    status: "failedPrecondition",
+    meaning: "Less than a second of life is left between now and the end of the entry or of the signing authority.",
+    fix: "check the entry's expiry; otherwise call again when the server has rotated its authority",
+  },
+  ERR_SVID_ID_REFUSED: {
+    status: "internal",
+    meaning: "An SVID was asked for under an id that this server or this path of issuance does not issue.",
+    fix: "report it: ids are checked before they come to issuance",
+  },
+  ERR_SVID_AUDIENCE: {
+    status: "invalidArgument",
+    meaning: "A JWT-SVID needs one to a bounded number of non-empty audiences.",
+    fix: "name the audience the token is for",
+  },
+  ERR_SVID_RECHECK: {
+    status: "internal",
+    meaning: "What was signed is not what was asked for; it was thrown away.",
+    fix: "report it with the log line of the same request id",
+  },
+  ERR_ISSUANCE_UNAVAILABLE: {
+    status: "unavailable",
+    meaning: "The signing workers are not able to take the request: they are restarting, overloaded or stopping.",
+    fix: "call again after a moment",
+  },
+});
