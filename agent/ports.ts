@@ -12,6 +12,11 @@ export interface Identities {
   /** Is there an entry on this agent with a selector of this type whose value starts with `prefix`? */
   wantsSelector(type: string, prefix: string): boolean;
   /**
+   * Calls `listener` (synchronously, after the change is visible) whenever `wantsSelector` may answer differently:
+   * callers are then attested anew, since a costly selector may be needed from now on. Returns the way to stop.
+   */
+  onInterestChange(listener: () => void): () => void;
+  /**
    * A JWT-SVID for an identity of `subscription`'s current view; from the cache while more than half of its life is
    * left. Rejects `ERR_JWT_UNAVAILABLE` when the server cannot be asked and no valid one is cached.
    */
