@@ -1,0 +1,11 @@
+export { ConfigError, type ConfigProblem, describeProblem } from "./problems.ts";
+export {
+  environmentName,
+  loadSettings,
+  type Setting,
+  type SettingSources,
+  type SettingsTable,
+  type SettingValues,
+  setting,
+} from "./settings.ts";
+export { durationMs, flag, integer, oneOf, parseDurationMs, parsed, port, text } from "./value-types.ts";

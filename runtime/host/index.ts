@@ -1,0 +1,26 @@
+export {
+  ConfigError,
+  type ConfigProblem,
+  describeProblem,
+  durationMs,
+  environmentName,
+  flag,
+  integer,
+  loadSettings,
+  oneOf,
+  parseDurationMs,
+  parsed,
+  port,
+  type Setting,
+  type SettingSources,
+  type SettingsTable,
+  type SettingValues,
+  setting,
+  text,
+} from "./config/index.ts";
+export { type StallMonitor, watchEventLoop } from "./event-loop.ts";
+export { createLogger, type HostLogger, type HostLoggerOptions, type LogLevel, logLevels } from "./logger.ts";
+export { createMetrics, type HostMetrics } from "./metrics.ts";
+export { handleSignals, type SignalHandlers } from "./signals.ts";
+export { type HealthReport, listenStatus, type StatusListener, type StatusListenerOptions } from "./status-listener.ts";
+export { type PassedSocket, passedSockets, type ServiceNotifier, serviceNotifier } from "./systemd.ts";
