@@ -152,4 +152,121 @@ export const serverErrors = defineErrors({
     meaning: "The store did not acknowledge: nothing was changed, or it is not known whether it was.",
     fix: "call again; if it stays, check space and permissions of the data directory, and the server's log",
   },
+
+  // ---- callers ----
+  ERR_NOT_AUTHORIZED: {
+    status: "permissionDenied",
+    meaning: "This caller may not call this method.",
+    fix: "use the admin socket, or an SVID whose entry has the admin flag; docs/spire-compatibility.md lists who may call what",
+  },
+  ERR_CALLER_EXPIRED: {
+    status: "unauthenticated",
+    meaning: "The SVID of this connection has expired since the connection was made.",
+    fix: "connect again with a current SVID",
+  },
+  ERR_CALLER_DISTRUSTED: {
+    status: "unauthenticated",
+    meaning: "The authority that signed the SVID of this connection is no longer in its trust domain's bundle.",
+    fix: "get an SVID from a current authority and connect again",
+  },
+  ERR_AGENT_EXPIRED: {
+    status: "permissionDenied",
+    meaning: "The agent's SVID has expired.",
+    fix: "attest the agent again",
+  },
+  ERR_AGENT_NOT_ATTESTED: {
+    status: "permissionDenied",
+    meaning: "There is no attested node of this id, or its authority is no longer trusted; confirmed in the store.",
+    fix: "attest the agent again; after an eviction a join-token agent needs a new token",
+  },
+  ERR_AGENT_NOT_ACTIVE: {
+    status: "permissionDenied",
+    meaning:
+      "The serial number of the agent's SVID is neither the current nor the pending one: a newer SVID is in use, or this one is a copy.",
+    fix: "use the newest SVID; if nobody renewed it, somebody else has the key: evict the agent and attest it again",
+  },
+  ERR_AGENT_BANNED: {
+    status: "permissionDenied",
+    meaning: "The agent is banned; confirmed in the store.",
+    fix: "evict the agent to lift the ban, then attest it again",
+  },
+  ERR_AGENT_MUST_REATTEST: {
+    status: "permissionDenied",
+    meaning: "Nodes of this attestation type attest again instead of renewing.",
+    fix: "attest the agent again",
+  },
+  ERR_RATE_LIMITED: {
+    status: "resourceExhausted",
+    meaning: "This address makes more calls of this kind than its rate allows, and would have to wait longer than 2 s.",
+    fix: "call again after the delay in the details; the rates are in the server's configuration (rate_limits)",
+  },
+  ERR_RATE_BURST: {
+    status: "resourceExhausted",
+    meaning: "One call asks for more items than the rate limit's burst; it can never succeed.",
+    fix: "split the batch",
+  },
+
+  // ---- agents ----
+  ERR_AGENT_ID: {
+    status: "invalidArgument",
+    meaning: "The id is not that of an agent of this trust domain (spiffe://…/spire/agent/…).",
+    fix: "take the id from the list of agents",
+  },
+  ERR_AGENT_NOT_FOUND: {
+    status: "notFound",
+    meaning: "There is no attested agent of that id; confirmed in the store.",
+    fix: "list the agents",
+  },
+  ERR_ATTESTOR_UNKNOWN: {
+    status: "failedPrecondition",
+    meaning: "No node attestor of that name is configured.",
+    fix: "configure the attestor on the server, or use another on the agent",
+  },
+  ERR_ATTESTOR_RESULT: {
+    status: "internal",
+    meaning: "A node attestor named an agent path that is not below /spire/agent.",
+    fix: "report it to the author of the attestor",
+  },
+  ERR_ATTEST_BANNED: {
+    status: "permissionDenied",
+    meaning: "The agent that would attest is banned.",
+    fix: "evict the agent to lift the ban",
+  },
+  ERR_ATTEST_AGAIN: {
+    status: "permissionDenied",
+    meaning: "This agent attested before, and its kind of attestation can be used only once.",
+    fix: "evict the agent first, if it is really meant to attest again",
+  },
+  ERR_JOIN_TOKEN_REFUSED: {
+    status: "invalidArgument",
+    meaning: "The join token does not exist, was used, or has expired.",
+    fix: "generate a new join token",
+  },
+  ERR_JOIN_TOKEN_VALUE: {
+    status: "invalidArgument",
+    meaning: "The chosen join token cannot be a segment of a SPIFFE ID path, or is too long.",
+    fix: "use 1 to 255 characters of A-Z, a-z, 0-9, '.', '-' and '_', or leave it out",
+  },
+  ERR_JOIN_TOKEN_EXISTS: {
+    status: "alreadyExists",
+    meaning: "There is a join token of that value, or an agent has joined with it.",
+    fix: "choose another value, or leave it out",
+  },
+
+  // ---- bundles, sync ----
+  ERR_BUNDLE_NOT_FOUND: {
+    status: "notFound",
+    meaning: "There is no bundle of that trust domain.",
+    fix: "list the bundles",
+  },
+  ERR_SYNC_PROTOCOL: {
+    status: "invalidArgument",
+    meaning: "The sync stream did not begin with a hello, or broke the protocol later.",
+    fix: "update the agent",
+  },
+  ERR_SYNC_REPLACED: {
+    status: "aborted",
+    meaning: "The same agent opened a newer sync stream, which took over.",
+    fix: "nothing, unless two hosts run with one agent's key: then evict the agent",
+  },
 });
