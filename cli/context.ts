@@ -1,0 +1,12 @@
+import type { Terminal } from "./output.ts";
+
+/** What a command may touch of the world around it. */
+export interface CommandContext {
+  readonly terminal: Terminal;
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  readonly uid: number;
+  readonly readStdin: () => Promise<string>;
+}
+
+/** Tells the caller of the program which exit code to use. */
+export type Finish = (exitCode: number) => void;

@@ -1,0 +1,44 @@
+#!/usr/bin/env node
+// The start of every program of ours. Plain JavaScript, so that an old Node prints one clear line, and light, so that
+// --version and --help answer at once.
+import { readFileSync } from "node:fs";
+import { enableCompileCache } from "node:module";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { requireNode24 } from "../tools/node-version.js";
+
+requireNode24("countersign");
+
+const root = dirname(dirname(fileURLToPath(import.meta.url)));
+const args = process.argv.slice(2);
+
+if (args.length === 1 && (args[0] === "--version" || args[0] === "-V")) {
+  const { version } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
+  process.stdout.write(`countersign ${version}\n`);
+} else if (isDaemon(args) && !isHardened()) {
+  restartHardened();
+} else {
+  // Not the default below /tmp: compiled code must not come from a folder that others can write.
+  enableCompileCache(join(root, "node_modules", ".cache", "countersign"));
+  const { main } = await import("./main.ts");
+  await main(args);
+}
+
+function isDaemon([noun, verb]) {
+  return (noun === "server" || noun === "agent") && verb === "run";
+}
+
+/** SIGUSR1 must not open a debugger port in a process that owns keys, and NODE_OPTIONS must not change it. */
+function isHardened() {
+  return process.execArgv.includes("--disable-sigusr1") && process.env.NODE_OPTIONS === undefined;
+}
+
+function restartHardened() {
+  // Until the process image is replaced; it holds no keys yet.
+  process.on("SIGUSR1", () => {});
+  const { NODE_OPTIONS: _options, NODE_TLS_REJECT_UNAUTHORIZED: _reject, ...environment } = process.env;
+  const flags = ["--disable-sigusr1", "--disable-warning=ExperimentalWarning"];
+  // The same process id afterwards: supervisors and socket activation do not notice.
+  process.removeAllListeners("warning");
+  process.execve(process.execPath, [process.execPath, ...flags, fileURLToPath(import.meta.url), ...args], environment);
+}

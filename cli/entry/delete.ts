@@ -1,0 +1,24 @@
+import { withChannel } from "../connect.ts";
+import type { CommandContext, Finish } from "../context.ts";
+import { exitCodes } from "../exit-codes.ts";
+import type { CommonOptions } from "../options.ts";
+import { toJson } from "../output.ts";
+import { deleteEntries, succeeded } from "./mutations.ts";
+
+export async function remove(
+  ids: readonly string[],
+  options: CommonOptions,
+  context: CommandContext,
+  finish: Finish,
+): Promise<void> {
+  const results = await withChannel(options.socket, "server", (channel) => deleteEntries(channel, ids));
+  if (options.output === "json")
+    context.terminal.out(toJson({ results: results.map(({ status, id }) => ({ status, id })) }));
+  else {
+    for (const result of results) {
+      if (succeeded(result)) context.terminal.out(`deleted ${result.id}`);
+      else context.terminal.err(`Error: ${result.id} not deleted: ${result.status.message}`);
+    }
+  }
+  if (results.some((result) => !succeeded(result))) finish(exitCodes.refused);
+}

@@ -1,0 +1,65 @@
+import type { Entry, Entry__Output } from "../../proto/gen/spire/api/types/Entry.ts";
+import type { EntryMask } from "../../proto/gen/spire/api/types/EntryMask.ts";
+import type { Status__Output } from "../../proto/gen/spire/api/types/Status.ts";
+import { entryService } from "../../proto/services.ts";
+import { grpcStatus, type RpcChannel } from "../../transport/index.ts";
+
+/** What became of one item of a batch. */
+export interface ItemResult {
+  readonly status: Status__Output;
+  readonly id: string;
+  readonly entry: Entry__Output | null;
+}
+
+/** Requests are cut so that each stays far below the message limit. */
+const batchSize = 500;
+
+export function createEntries(channel: RpcChannel, entries: readonly Entry[]): Promise<readonly ItemResult[]> {
+  return inBatches(entries, async (batch) => {
+    const { results } = await channel.unary(entryService.BatchCreateEntry, { entries: batch });
+    return results.map(({ status, entry }, index) => ({
+      status: known(status),
+      entry,
+      id: entry?.id ?? batch[index]?.id ?? "",
+    }));
+  });
+}
+
+/** Only the fields of `mask` are written; `undefined` writes every field. */
+export function updateEntries(
+  channel: RpcChannel,
+  entries: readonly Entry[],
+  mask: EntryMask | undefined,
+): Promise<readonly ItemResult[]> {
+  return inBatches(entries, async (batch) => {
+    const request = mask === undefined ? { entries: batch } : { entries: batch, input_mask: mask };
+    const { results } = await channel.unary(entryService.BatchUpdateEntry, request);
+    return results.map(({ status, entry }, index) => ({ status: known(status), entry, id: batch[index]?.id ?? "" }));
+  });
+}
+
+export function deleteEntries(channel: RpcChannel, ids: readonly string[]): Promise<readonly ItemResult[]> {
+  return inBatches(ids, async (batch) => {
+    const { results } = await channel.unary(entryService.BatchDeleteEntry, { ids: batch });
+    return results.map(({ status, id }) => ({ status: known(status), entry: null, id }));
+  });
+}
+
+export function succeeded(result: ItemResult): boolean {
+  return result.status.code === grpcStatus.ok;
+}
+
+async function inBatches<Item>(
+  items: readonly Item[],
+  call: (batch: Item[]) => Promise<readonly ItemResult[]>,
+): Promise<readonly ItemResult[]> {
+  const results: ItemResult[] = [];
+  for (let start = 0; start < items.length; start += batchSize) {
+    results.push(...(await call(items.slice(start, start + batchSize))));
+  }
+  return results;
+}
+
+function known(status: Status__Output | null): Status__Output {
+  return status ?? { code: grpcStatus.unknown, message: "the server gave no status for this item" };
+}

@@ -1,0 +1,75 @@
+import type { _spire_api_server_entry_v1_ListEntriesRequest_Filter as Filter } from "../../proto/gen/spire/api/server/entry/v1/ListEntriesRequest.ts";
+import type { Entry__Output } from "../../proto/gen/spire/api/types/Entry.ts";
+import { entryService } from "../../proto/services.ts";
+import { withChannel } from "../connect.ts";
+import type { CommandContext } from "../context.ts";
+import { CommandError, exitCodes } from "../exit-codes.ts";
+import type { CommonOptions } from "../options.ts";
+import { toJson } from "../output.ts";
+import { selectorFlag, spiffeIdFlag } from "../wire.ts";
+import { entryFacts, entryTable } from "./print.ts";
+
+export interface FilterOptions extends CommonOptions {
+  readonly parentId?: string;
+  readonly spiffeId?: string;
+  readonly selector: readonly string[];
+  readonly matchSelectorsOn: string;
+  readonly hint?: string;
+  readonly federatesWith: readonly string[];
+  readonly downstream?: boolean;
+}
+
+const pageSize = 1000;
+const matches: Readonly<Record<string, 0 | 1 | 2 | 3>> = { exact: 0, subset: 1, superset: 2, any: 3 };
+
+export async function show(id: string, options: CommonOptions, { terminal }: CommandContext): Promise<void> {
+  const entry = await withChannel(options.socket, "server", (channel) => channel.unary(entryService.GetEntry, { id }));
+  terminal.out(options.output === "json" ? toJson(entry) : entryFacts(entry));
+}
+
+export async function list(options: FilterOptions, { terminal }: CommandContext): Promise<void> {
+  const filter = filterOf(options);
+  const entries: Entry__Output[] = [];
+  await withChannel(options.socket, "server", async (channel) => {
+    let token = "";
+    do {
+      const page = await channel.unary(entryService.ListEntries, { filter, page_size: pageSize, page_token: token });
+      entries.push(...page.entries);
+      token = page.next_page_token;
+    } while (token !== "");
+  });
+  if (options.output === "json") terminal.out(toJson({ entries, next_page_token: "" }));
+  else if (entries.length === 0) terminal.out("no entries");
+  else terminal.out(entryTable(terminal, entries));
+}
+
+export async function count(options: FilterOptions, { terminal }: CommandContext): Promise<void> {
+  const filter = filterOf(options);
+  const answer = await withChannel(options.socket, "server", (channel) =>
+    channel.unary(entryService.CountEntries, { filter }),
+  );
+  terminal.out(
+    options.output === "json" ? toJson(answer) : `${answer.count} ${answer.count === 1 ? "entry" : "entries"}`,
+  );
+}
+
+function filterOf(options: FilterOptions): Filter {
+  const match = matches[options.matchSelectorsOn];
+  if (match === undefined) {
+    throw new CommandError(
+      exitCodes.usage,
+      `--match-selectors-on: ${options.matchSelectorsOn} is not exact, subset, superset or any`,
+    );
+  }
+  const selectors = options.selector.map((text) => selectorFlag("--selector", text));
+  return {
+    ...(options.parentId === undefined ? {} : { by_parent_id: spiffeIdFlag("--parent-id", options.parentId) }),
+    ...(options.spiffeId === undefined ? {} : { by_spiffe_id: spiffeIdFlag("--spiffe-id", options.spiffeId) }),
+    ...(selectors.length === 0 ? {} : { by_selectors: { selectors, match } }),
+    ...(options.federatesWith.length === 0
+      ? {}
+      : { by_federates_with: { trust_domains: [...options.federatesWith], match } }),
+    ...(options.hint === undefined ? {} : { by_hint: { value: options.hint } }),
+    ...(options.downstream === true ? { by_downstream: { value: true } } : {}),
+  };
+}
