@@ -1,6 +1,6 @@
 // Regenerates proto/gen (TypeScript types of the wire messages) from the .proto sources.
 import { execFileSync } from "node:child_process";
-import { globSync, rmSync } from "node:fs";
+import { globSync, readFileSync, rmSync } from "node:fs";
 
 rmSync("proto/gen", { recursive: true, force: true });
 const sources = globSync("proto/**/*.proto").map((path) => path.replace(/^proto\//, ""));
@@ -23,5 +23,8 @@ execFileSync(
   ],
   { stdio: "inherit" },
 );
-// The top-level files bundle client constructors that nothing here uses.
-for (const path of globSync("proto/gen/*.ts")) rmSync(path);
+// The top-level files that bundle client constructors are used by nothing here; those of workload.proto, which has no
+// package, stay.
+for (const path of globSync("proto/gen/*.ts")) {
+  if (readFileSync(path, "utf8").includes("ProtoGrpcType")) rmSync(path);
+}

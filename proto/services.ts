@@ -1,0 +1,102 @@
+/**
+ * The services on the wire, typed from `proto/gen`. Reading and parsing of a `.proto` source waits for the first use
+ * of one of its methods.
+ */
+import type { SyncDefinition } from "./gen/countersign/server/sync/v1/Sync.ts";
+import type { HealthDefinition } from "./gen/grpc/health/v1/Health.ts";
+import type { SpiffeWorkloadAPIDefinition } from "./gen/SpiffeWorkloadAPI.ts";
+import type { AgentDefinition } from "./gen/spire/api/server/agent/v1/Agent.ts";
+import type { BundleDefinition } from "./gen/spire/api/server/bundle/v1/Bundle.ts";
+import type { EntryDefinition } from "./gen/spire/api/server/entry/v1/Entry.ts";
+import type { SVIDDefinition } from "./gen/spire/api/server/svid/v1/SVID.ts";
+import { ProtoSources, type ServiceMethods } from "./load.ts";
+
+export type { MethodDefinition } from "./method.ts";
+
+const sources = new ProtoSources();
+
+export const agentService: ServiceMethods<AgentDefinition> = sources.service<AgentDefinition>(
+  "spire/api/server/agent/v1/agent.proto",
+  "spire.api.server.agent.v1.Agent",
+  [
+    "CountAgents",
+    "ListAgents",
+    "GetAgent",
+    "DeleteAgent",
+    "BanAgent",
+    "AttestAgent",
+    "RenewAgent",
+    "CreateJoinToken",
+    "PostStatus",
+  ],
+);
+
+export const entryService: ServiceMethods<EntryDefinition> = sources.service<EntryDefinition>(
+  "spire/api/server/entry/v1/entry.proto",
+  "spire.api.server.entry.v1.Entry",
+  [
+    "CountEntries",
+    "ListEntries",
+    "GetEntry",
+    "BatchCreateEntry",
+    "BatchUpdateEntry",
+    "BatchDeleteEntry",
+    "GetAuthorizedEntries",
+    "SyncAuthorizedEntries",
+  ],
+);
+
+export const svidService: ServiceMethods<SVIDDefinition> = sources.service<SVIDDefinition>(
+  "spire/api/server/svid/v1/svid.proto",
+  "spire.api.server.svid.v1.SVID",
+  [
+    "MintX509SVID",
+    "MintJWTSVID",
+    "MintWITSVID",
+    "BatchNewX509SVID",
+    "NewJWTSVID",
+    "BatchNewWITSVID",
+    "NewDownstreamX509CA",
+  ],
+);
+
+export const bundleService: ServiceMethods<BundleDefinition> = sources.service<BundleDefinition>(
+  "spire/api/server/bundle/v1/bundle.proto",
+  "spire.api.server.bundle.v1.Bundle",
+  [
+    "CountBundles",
+    "GetBundle",
+    "AppendBundle",
+    "PublishJWTAuthority",
+    "PublishWITAuthority",
+    "ListFederatedBundles",
+    "GetFederatedBundle",
+    "BatchCreateFederatedBundle",
+    "BatchUpdateFederatedBundle",
+    "BatchSetFederatedBundle",
+    "BatchDeleteFederatedBundle",
+  ],
+);
+
+export const syncService: ServiceMethods<SyncDefinition> = sources.service<SyncDefinition>(
+  "countersign/server/sync/v1/sync.proto",
+  "countersign.server.sync.v1.Sync",
+  ["Open", "WaitApplied", "ListConnections"],
+);
+
+export const healthService: ServiceMethods<HealthDefinition> = sources.service<HealthDefinition>(
+  "grpc/health/v1/health.proto",
+  "grpc.health.v1.Health",
+  ["Check", "Watch"],
+);
+
+export const workloadApiService: ServiceMethods<SpiffeWorkloadAPIDefinition> =
+  sources.service<SpiffeWorkloadAPIDefinition>("spiffe/workload/workload.proto", "SpiffeWorkloadAPI", [
+    "FetchX509SVID",
+    "FetchX509Bundles",
+    "FetchJWTSVID",
+    "FetchJWTBundles",
+    "ValidateJWTSVID",
+    "FetchWITSVID",
+    "FetchWITBundles",
+  ]);
