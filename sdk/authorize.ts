@@ -1,0 +1,68 @@
+import { SpiffeId, TrustDomain } from "../spiffe/index.ts";
+
+/** What an authoriser decides; a refusal says why. */
+export type Authorization =
+  | { readonly allow: true }
+  | { readonly allow: false; readonly code: string; readonly reason: string };
+
+/**
+ * Decides whether a peer, whose SVID was verified against its own trust domain's bundle, may talk to us. There is no
+ * default: each TLS factory demands one.
+ */
+export type Authorizer = (peer: SpiffeId) => Authorization;
+
+const allowed: Authorization = { allow: true };
+
+function refused(code: string, reason: string): Authorization {
+  return { allow: false, code, reason };
+}
+
+/** Exactly this SPIFFE ID. Throws `ERR_SPIFFE_ID_…` at once when `expected` is malformed. */
+export function id(expected: SpiffeId | string): Authorizer {
+  const wanted = typeof expected === "string" ? SpiffeId.parse(expected) : expected;
+  return (peer) => (peer.equals(wanted) ? allowed : refused("ERR_PEER_ID", `${peer} is not ${wanted}`));
+}
+
+/** One of these SPIFFE IDs. An empty list accepts nobody. */
+export function oneOf(...expected: readonly (SpiffeId | string)[]): Authorizer {
+  const wanted = new Set(expected.map((one) => (typeof one === "string" ? SpiffeId.parse(one) : one).toString()));
+  return (peer) =>
+    wanted.has(peer.toString())
+      ? allowed
+      : refused("ERR_PEER_ID", `${peer} is none of the ${wanted.size} accepted ids`);
+}
+
+/** Any member of this trust domain. */
+export function memberOf(trustDomain: TrustDomain | string): Authorizer {
+  const wanted = typeof trustDomain === "string" ? TrustDomain.parse(trustDomain) : trustDomain;
+  return (peer) =>
+    peer.isMemberOf(wanted) ? allowed : refused("ERR_PEER_TRUST_DOMAIN", `${peer} is not a member of ${wanted.name}`);
+}
+
+/** Both, in this order; the first refusal counts. */
+export function allOf(...authorizers: readonly [Authorizer, ...Authorizer[]]): Authorizer {
+  return (peer) => {
+    for (const authorize of authorizers) {
+      const decision = authorize(peer);
+      if (!decision.allow) return decision;
+    }
+    return allowed;
+  };
+}
+
+/** At least one; the last refusal counts. */
+export function anyOf(...authorizers: readonly [Authorizer, ...Authorizer[]]): Authorizer {
+  return (peer) => {
+    let last = refused("ERR_PEER_ID", `${peer} is not accepted`);
+    for (const authorize of authorizers) {
+      last = authorize(peer);
+      if (last.allow) return last;
+    }
+    return last;
+  };
+}
+
+/** Your own rule. `false` refuses with `ERR_PEER_REFUSED`; what it throws refuses too. */
+export function predicate(test: (peer: SpiffeId) => boolean): Authorizer {
+  return (peer) => (test(peer) ? allowed : refused("ERR_PEER_REFUSED", `${peer} was refused by the predicate`));
+}

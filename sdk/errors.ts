@@ -1,0 +1,85 @@
+/** Everything the SDK throws by itself; switch on `code`, not on the class (two copies of a package have two classes). */
+export type WorkloadErrorCode =
+  | "ERR_WORKLOAD_ENDPOINT"
+  | "ERR_WORKLOAD_API_DENIED"
+  | "ERR_WORKLOAD_API_INVALID"
+  | "ERR_WORKLOAD_API_UNAVAILABLE"
+  | "ERR_WORKLOAD_API_UNIMPLEMENTED"
+  | "ERR_WORKLOAD_API_MALFORMED"
+  | "ERR_SOURCE_TIMEOUT"
+  | "ERR_SOURCE_CLOSED"
+  | "ERR_SOURCE_EXPIRED"
+  | "ERR_PEER_UNAUTHORIZED";
+
+export interface WorkloadErrorOptions {
+  readonly cause?: unknown;
+  /** gRPC status number of the Workload API's answer. */
+  readonly grpcStatus?: number;
+  /** ErrorInfo reason of the Workload API's answer, when it gave one: why exactly. */
+  readonly reason?: string;
+}
+
+/**
+ * `message` never holds key material or tokens.
+ *
+ * `grpcStatus` and `reason` are set when the error is an answer of the Workload API.
+ */
+export class WorkloadError extends Error {
+  override readonly name = "WorkloadError";
+  readonly code: WorkloadErrorCode;
+  readonly grpcStatus: number | undefined;
+  readonly reason: string | undefined;
+
+  constructor(code: WorkloadErrorCode, message: string, options: WorkloadErrorOptions = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.code = code;
+    this.grpcStatus = options.grpcStatus;
+    this.reason = options.reason;
+  }
+}
+
+/** Code → meaning and fix, for docs/errors.md. */
+export const workloadErrorSpecs: Readonly<
+  Record<WorkloadErrorCode, { readonly meaning: string; readonly fix: string }>
+> = {
+  ERR_WORKLOAD_ENDPOINT: {
+    meaning: "No Workload API address was given, or it is not a legal one.",
+    fix: "set SPIFFE_ENDPOINT_SOCKET to unix:///absolute/path or tcp://ip:port, or pass `endpoint`",
+  },
+  ERR_WORKLOAD_API_DENIED: {
+    meaning: "The Workload API has no identity for this process; `reason` says why when the agent explains.",
+    fix: "ask an operator for an entry whose selectors this process has",
+  },
+  ERR_WORKLOAD_API_INVALID: {
+    meaning: "The Workload API refused the request itself; trying again will not help.",
+    fix: "correct the argument that the message names",
+  },
+  ERR_WORKLOAD_API_UNAVAILABLE: {
+    meaning: "Nobody serves the Workload API at that address, or it is starting or overloaded.",
+    fix: "check that the agent runs and that this process may open the socket; sources reconnect by themselves",
+  },
+  ERR_WORKLOAD_API_UNIMPLEMENTED: {
+    meaning: "This Workload API does not serve that method.",
+    fix: "use an agent that does",
+  },
+  ERR_WORKLOAD_API_MALFORMED: {
+    meaning: "The Workload API sent something that is not a legal answer; it was discarded.",
+    fix: "report it to the maker of the agent",
+  },
+  ERR_SOURCE_TIMEOUT: {
+    meaning: "The first update did not come in time; the cause says what was missing.",
+    fix: "see the cause; raise `timeoutMs` when the entry is created late",
+  },
+  ERR_SOURCE_CLOSED: {
+    meaning: "The source was closed.",
+    fix: "open a new one",
+  },
+  ERR_SOURCE_EXPIRED: {
+    meaning: "The last SVID expired and no new one came: the source fails closed.",
+    fix: "look at `source.health` for why no update came",
+  },
+  ERR_PEER_UNAUTHORIZED: {
+    meaning: "The peer proved an identity that `authorize` did not accept.",
+    fix: "compare the id in the message with the authoriser",
+  },
+};
