@@ -38,4 +38,39 @@ export const agentLimits = {
   },
   workloadConnectionsPerUid: { value: 4_096, reason: "connections of one uid on the Workload API socket" },
   workloadConnections: { value: 12_288, reason: "connections in all; with keys and buffers some 500 MB" },
+  svidBatch: { value: 500, reason: "SVIDs in one BatchNewX509SVID; SPIRE's server refuses more than 500 at once" },
+  batchesInFlight: { value: 2, reason: "SVID batches under way: one is signed while the next is on the wire" },
+  keysInFlight: { value: 4, reason: "keys made together: libuv's pool has four threads" },
+  batchWindowMs: { value: 2, reason: "how long a lone SVID request waits for company" },
+  batchTimeoutMs: { value: 30_000, reason: "one SVID batch; 500 on a busy server take seconds" },
+  x509SvidCacheMaxSize: { value: 1_000, reason: "default for SVIDs held while nobody watches them; as SPIRE's agent" },
+  jwtSvidCacheMaxSize: { value: 1_000, reason: "default for JWT-SVIDs held; as SPIRE's agent" },
+  jwtWaitWithCachedMs: { value: 5_000, reason: "asking the server for a fresh JWT-SVID while a valid one is at hand" },
+  jwtWaitMs: { value: 30_000, reason: "asking the server for a JWT-SVID while none is at hand" },
+  changeSetResources: { value: 500_000, reason: "resources of one change set; a broken server must not fill memory" },
+  welcomeTimeoutMs: { value: 15_000, reason: "a sync stream without welcome is given up" },
+  callTimeoutMs: { value: 15_000, reason: "other calls to the server" },
+  nodeAttestTimeoutMs: { value: 60_000, reason: "node attestation; the server may ask third parties" },
+  attestChallenges: { value: 16, reason: "challenges of one attestation conversation" },
+  joinTokenBytes: { value: 4_096, reason: "a join token file; a token is a few dozen bytes" },
+  bundleBytes: { value: 4_194_304, reason: "a bootstrap bundle; thousands of authorities fit" },
+  bundleFetchMs: { value: 15_000, reason: "fetching the bootstrap bundle" },
+  nodeStateBytes: {
+    value: 16_777_216,
+    reason: "a file in the data directory; a bundle of thousands of authorities fits",
+  },
+  workloadStateBytes: { value: 268_435_456, reason: "stored workload state; a thousand SVIDs take some 3 MB" },
+  storeDelayMs: { value: 1_000, reason: "changes of workload state are gathered this long before they are stored" },
 } as const satisfies Record<string, { readonly value: number; readonly reason: string }>;
+
+/** Delays before trying again, milliseconds: exponential, capped, half of each drawn (runtime/core `backOffMs`). */
+export const backOffs = {
+  /** Fast at first, since most breaks of the connection are restarts of the server. */
+  sync: { initialMs: 200, capMs: 30_000 },
+  attest: { initialMs: 500, capMs: 60_000 },
+  renew: { initialMs: 1_000, capMs: 120_000 },
+  /** A batch of SVIDs that failed as a whole. */
+  batch: { initialMs: 200, capMs: 30_000 },
+  /** One SVID that the server refused. */
+  svid: { initialMs: 500, capMs: 240_000 },
+} as const;

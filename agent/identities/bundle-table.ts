@@ -1,0 +1,71 @@
+import type { SpiffeBundle, TrustDomain } from "../../spiffe/index.ts";
+
+/** The trust domains' bundles, and the authorities whose SVIDs must be replaced. */
+export class BundleTable {
+  readonly trustDomain: TrustDomain;
+  #own: SpiffeBundle;
+  readonly #foreign = new Map<string, SpiffeBundle>();
+  readonly #distrusted = { x509: new Set<string>(), jwt: new Set<string>() };
+
+  constructor(own: SpiffeBundle) {
+    this.trustDomain = own.trustDomain;
+    this.#own = own;
+  }
+
+  get own(): SpiffeBundle {
+    return this.#own;
+  }
+
+  get(trustDomain: TrustDomain): SpiffeBundle | undefined {
+    return trustDomain.equals(this.trustDomain) ? this.#own : this.#foreign.get(trustDomain.name);
+  }
+
+  foreign(): readonly SpiffeBundle[] {
+    return [...this.#foreign.values()];
+  }
+
+  /** Our own bundle is never removed: without it nothing could be verified, not even the server that corrects it. */
+  apply(change: {
+    readonly isSnapshot: boolean;
+    readonly upserts: readonly SpiffeBundle[];
+    readonly removed: readonly string[];
+  }): void {
+    if (change.isSnapshot) this.#foreign.clear();
+    for (const name of change.removed) this.#foreign.delete(name);
+    for (const bundle of change.upserts) {
+      if (bundle.trustDomain.equals(this.trustDomain)) this.#own = bundle.equals(this.#own) ? this.#own : bundle;
+      else this.#foreign.set(bundle.trustDomain.name, bundle);
+    }
+  }
+
+  distrust(kind: "x509" | "jwt", authorityIds: Iterable<string>): void {
+    for (const id of authorityIds) this.#distrusted[kind].add(id);
+  }
+
+  /** Replaces what was distrusted before. */
+  resetDistrust(): void {
+    this.#distrusted.x509.clear();
+    this.#distrusted.jwt.clear();
+  }
+
+  trustAgain(authorityIds: Iterable<string>): void {
+    for (const id of authorityIds) {
+      this.#distrusted.x509.delete(id);
+      this.#distrusted.jwt.delete(id);
+    }
+  }
+
+  distrustedIds(kind: "x509" | "jwt"): readonly string[] {
+    return [...this.#distrusted[kind]];
+  }
+
+  /** Distrusted by the server's word, or tainted in our own bundle (which is all that a SPIRE server says). */
+  isDistrusted(kind: "x509" | "jwt", authorityId: string): boolean {
+    if (this.#distrusted[kind].has(authorityId)) return true;
+    return kind === "x509"
+      ? this.#own.x509Authorities.some(
+          ({ tainted, certificate }) => tainted && certificate.subjectKeyId === authorityId,
+        )
+      : this.#own.jwtAuthorities.some(({ tainted, keyId }) => tainted && keyId === authorityId);
+  }
+}
