@@ -1,4 +1,22 @@
+export type { BundleMap } from "./bundle/bundle-map.ts";
+export { JwtAuthority, type JwtAuthorityParts } from "./bundle/jwt-authority.ts";
+export type { SpiffeBundle } from "./bundle/spiffe-bundle.ts";
+export {
+  type EndpointAddress,
+  type EndpointKind,
+  parseEndpointAddress,
+  resolveEndpointAddress,
+} from "./endpoint-address.ts";
 export { SpiffeError, type SpiffeErrorCode, type SpiffeErrorSpec, spiffeErrorSpecs } from "./errors.ts";
 export { SpiffeId, TrustDomain } from "./id/spiffe-id.ts";
 export { spiffeLimits } from "./limits.ts";
 export { compareSelectors, Selector, sortSelectors } from "./selector.ts";
+export { isJwtSvidAlgorithm, type JwtSvidAlgorithm } from "./svid/jwt/algorithm.ts";
+export { type EncodeJwtSvidOptions, encodeJwtSvid, type JwtSvidClaims, joinJws } from "./svid/jwt/encode.ts";
+export { type ClaimValue, parseJwtSvid, type UnverifiedJwtSvid } from "./svid/jwt/parse.ts";
+export {
+  type BundleSource,
+  type VerifiedJwtSvid,
+  type VerifyJwtSvidOptions,
+  verifyJwtSvid,
+} from "./svid/jwt/verify.ts";
