@@ -1,0 +1,2 @@
+// Run under another uid to find out whether this checkout is readable there.
+import "commander";
