@@ -1,0 +1,236 @@
+import { Certificate } from "../../certs/index.ts";
+import {
+  backOffMs,
+  type Clock,
+  errorFields,
+  type Logger,
+  type Metrics,
+  type Random,
+} from "../../runtime/core/index.ts";
+import { SpiffeBundle, type TrustDomain } from "../../spiffe/index.ts";
+import type { AuthorityKind, AuthorityRecord } from "../domain/authority.ts";
+import { serverErrors } from "../errors.ts";
+import type { AuthorityKeyType, KeyManager } from "../issuance/ports.ts";
+import type { AuthorityStore, BundleStore } from "../store/ports.ts";
+import { issuerInfo, servedChain } from "./check-minted-ca.ts";
+import { jwtKind } from "./jwt-kind.ts";
+import { type ActiveAuthority, AuthorityLifecycle, type LifecycleDeps } from "./lifecycle.ts";
+import type {
+  AuthorityHealth,
+  CaSubject,
+  JwtIssuer,
+  SigningAuthorities,
+  UpstreamAuthority,
+  X509Issuer,
+} from "./ports.ts";
+import { x509Kind } from "./x509-kind.ts";
+
+/** The loop looks at the wall clock at least so often: it may have been set, or the machine may have slept. */
+const lookMs = 60_000;
+const retry = { initialMs: 1_000, capMs: 60_000 };
+
+export interface AuthoritiesOptions {
+  readonly trustDomain: TrustDomain;
+  readonly serverId: string;
+  readonly caKeyType: AuthorityKeyType;
+  /** Seconds; the life of X.509 CAs and of JWT keys. */
+  readonly caTtl: number;
+  readonly caSubject: CaSubject;
+  /** `undefined` = no JWT-SVIDs. */
+  readonly jwtKeyType: AuthorityKeyType | undefined;
+}
+
+export interface AuthoritiesDeps {
+  readonly store: AuthorityStore & BundleStore;
+  readonly keyManager: KeyManager;
+  readonly upstream: UpstreamAuthority;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+}
+
+/**
+ * This server's signing authorities of both kinds, with the one loop that rotates them. A failure of one kind does
+ * not hold up the other, and a failure to rotate does not stop the issuing: the active authority signs until its end.
+ */
+export class Authorities implements SigningAuthorities {
+  readonly trustDomain: TrustDomain;
+  readonly #kinds: readonly { readonly kind: AuthorityKind; readonly lifecycle: AuthorityLifecycle }[];
+  readonly #deps: AuthoritiesDeps;
+  readonly #failures = new Map<AuthorityKind, unknown>();
+  readonly #listeners = new Set<() => void>();
+  readonly #expiry;
+  #bundle: SpiffeBundle;
+  #x509: X509Issuer | undefined;
+  #jwt: JwtIssuer | undefined;
+  #attempt = 0;
+  #isChanged = true;
+  #turn: Promise<unknown> = Promise.resolve();
+
+  private constructor(options: AuthoritiesOptions, deps: AuthoritiesDeps, bundle: SpiffeBundle) {
+    const { clock, random, upstream, store } = deps;
+    this.trustDomain = options.trustDomain;
+    this.#deps = deps;
+    this.#bundle = bundle;
+    this.#expiry = deps.metrics.gauge({
+      name: "countersign_server_authority_expiry_seconds",
+      help: "Unix time at which the active authority ends.",
+      labels: ["kind"],
+    });
+    const lifecycleDeps: LifecycleDeps = {
+      serverId: options.serverId,
+      keyManager: deps.keyManager,
+      listAuthorities: () => store.listAuthorities(),
+      commit: async (commit) => {
+        this.#bundle = await store.commitAuthorities(commit);
+        this.#isChanged = true;
+      },
+      clock,
+      random,
+      logger: deps.logger,
+    };
+    const { trustDomain, caTtl: ttl } = options;
+    const profiles = [
+      x509Kind({ trustDomain, keyType: options.caKeyType, ttl, subject: options.caSubject, upstream, clock, random }),
+      ...(options.jwtKeyType === undefined ? [] : [jwtKind({ keyType: options.jwtKeyType, ttl, clock })]),
+    ];
+    this.#kinds = profiles.map((profile) => ({
+      kind: profile.kind,
+      lifecycle: new AuthorityLifecycle(profile, lifecycleDeps),
+    }));
+  }
+
+  /**
+   * Resolves when an authority of each kind can sign: the one of before, or a new one.
+   * @throws what kept an authority from being made or read, e.g. ERR_KEY_CORRUPT, ERR_STORE_UNAVAILABLE
+   */
+  static async start(options: AuthoritiesOptions, deps: AuthoritiesDeps): Promise<Authorities> {
+    const bundle = await deps.store.findBundle(options.trustDomain);
+    const authorities = new Authorities(options, deps, bundle ?? SpiffeBundle.empty(options.trustDomain));
+    await authorities.tick();
+    for (const { kind, ready } of authorities.health()) {
+      if (!ready) throw authorities.#failures.get(kind) ?? unavailable(kind);
+    }
+    return authorities;
+  }
+
+  /** Rotates until aborted. For a task group. */
+  async run(signal: AbortSignal): Promise<void> {
+    const { clock } = this.#deps;
+    while (!signal.aborted) {
+      const nextMs = await this.tick();
+      const delayMs = Math.min(lookMs, Math.max(0, nextMs - clock.now()));
+      try {
+        await clock.sleep(delayMs, { signal });
+      } catch (error) {
+        if (!signal.aborted) throw error;
+      }
+    }
+  }
+
+  /** Does what is due now. Never rejects. Resolves with the time to be called again, Unix milliseconds. */
+  tick(): Promise<number> {
+    const turn = this.#turn.then(() => this.#advance());
+    this.#turn = turn;
+    return turn;
+  }
+
+  async #advance(): Promise<number> {
+    const { clock, random, logger } = this.#deps;
+    const nexts: number[] = [];
+    for (const { kind, lifecycle } of this.#kinds) {
+      try {
+        nexts.push((await lifecycle.advance()) * 1000);
+        this.#failures.delete(kind);
+      } catch (error) {
+        this.#failures.set(kind, error);
+        logger.error({ authority_kind: kind, ...errorFields(error) }, "could not rotate the authority, will try again");
+      }
+    }
+    this.#refresh();
+    this.#attempt = this.#failures.size === 0 ? 0 : this.#attempt + 1;
+    if (this.#attempt > 0) nexts.push(clock.now() + backOffMs(this.#attempt - 1, retry, random));
+    return Math.min(...nexts);
+  }
+
+  #refresh(): void {
+    for (const { kind, lifecycle } of this.#kinds) {
+      const { active } = lifecycle;
+      this.#expiry.set(active?.record.notAfter ?? 0, kind);
+      if (active?.record.id === this.#issuerId(kind)) continue;
+      this.#isChanged = true;
+      if (kind === "x509") this.#x509 = active && x509IssuerOf(active);
+      else this.#jwt = active && jwtIssuerOf(active);
+    }
+    if (!this.#isChanged) return;
+    this.#isChanged = false;
+    for (const listener of this.#listeners) listener();
+  }
+
+  #issuerId(kind: AuthorityKind): string | undefined {
+    return (kind === "x509" ? this.#x509 : this.#jwt)?.authorityId;
+  }
+
+  x509Issuer(): X509Issuer {
+    if (this.#x509 === undefined) throw unavailable("x509");
+    return this.#x509;
+  }
+
+  jwtIssuer(): JwtIssuer {
+    if (this.#jwt === undefined) throw unavailable("jwt");
+    return this.#jwt;
+  }
+
+  get bundle(): SpiffeBundle {
+    return this.#bundle;
+  }
+
+  records(): readonly AuthorityRecord[] {
+    return this.#kinds.flatMap(({ lifecycle }) => lifecycle.records);
+  }
+
+  health(): readonly AuthorityHealth[] {
+    const nowSeconds = this.#deps.clock.now() / 1000;
+    return this.#kinds.map(({ kind, lifecycle }) => {
+      const activeUntil = lifecycle.active?.record.notAfter;
+      const failure = this.#failures.get(kind);
+      const { error: message, error_code: code } = errorFields(failure);
+      return {
+        kind,
+        ready: activeUntil !== undefined && activeUntil > nowSeconds,
+        activeUntil,
+        failure: failure === undefined ? undefined : { code: String(code ?? "ERR_INTERNAL"), message: String(message) },
+      };
+    });
+  }
+
+  onChanged(listener: () => void): () => void {
+    this.#listeners.add(listener);
+    return () => void this.#listeners.delete(listener);
+  }
+}
+
+function jwtIssuerOf({ record, signer }: ActiveAuthority): JwtIssuer {
+  return { authorityId: record.id, signer, notAfter: record.notAfter };
+}
+
+function x509IssuerOf(active: ActiveAuthority): X509Issuer | undefined {
+  const { record, signer, localKey } = active;
+  const [own] = record.chain;
+  if (own === undefined) return undefined;
+  const certificate = Certificate.parse(own);
+  return {
+    authorityId: record.id,
+    signer,
+    localKey,
+    info: issuerInfo(certificate, signer),
+    certificate,
+    chain: servedChain(record),
+    notAfter: record.notAfter,
+  };
+}
+
+function unavailable(kind: AuthorityKind): Error {
+  return serverErrors.error("ERR_AUTHORITY_UNAVAILABLE", `there is no ${kind} authority that can sign`);
+}

@@ -1,0 +1,24 @@
+import type { Random } from "../../runtime/core/index.ts";
+import type { AuthorityKind, AuthorityRecord } from "../domain/authority.ts";
+import type { AuthorityKeyType, Signer } from "../issuance/ports.ts";
+import type { BundleEdit } from "../store/ports.ts";
+
+/** What a new authority is beside its key. */
+export type ForgedAuthority = Pick<
+  AuthorityRecord,
+  "id" | "chain" | "anchors" | "upstreamId" | "issuedAt" | "notAfter"
+>;
+
+/** All that X.509 and JWT authorities differ in. */
+export interface AuthorityKindProfile {
+  readonly kind: AuthorityKind;
+  readonly keyType: AuthorityKeyType;
+  /** Id of the record until the authority exists. */
+  provisionalId(random: Random): string;
+  /** Makes the authority of a new key. `record` is the preparing one. */
+  forge(record: AuthorityRecord, signer: Signer): Promise<ForgedAuthority>;
+  /** Makes what it signed verifiable. */
+  publishEdits(record: AuthorityRecord): readonly BundleEdit[];
+  /** Undoes `publishEdits`, as far as nothing else rests on it. */
+  withdrawEdits(record: AuthorityRecord, nowMs: number): readonly BundleEdit[];
+}

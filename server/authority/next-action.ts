@@ -1,0 +1,99 @@
+import type { AuthorityRecord } from "../domain/authority.ts";
+import { propagation, turnsOf } from "./schedule.ts";
+
+/** What is known about the authorities of one kind. */
+export interface AuthorityView {
+  readonly serverId: string;
+  /** Of all servers, in the store's order. */
+  readonly records: readonly AuthorityRecord[];
+  /** This server's keys of that kind; the value says whether the key is the one its record names. */
+  readonly keys: ReadonlyMap<string, boolean>;
+}
+
+export type AuthorityAction =
+  /** Write down that a new authority is on its way. */
+  | { readonly kind: "begin" }
+  /** Make its key and certificate and put it into the bundle. */
+  | { readonly kind: "publish"; readonly record: AuthorityRecord }
+  /** Let it sign, and the `retire` ones no longer. */
+  | { readonly kind: "activate"; readonly record: AuthorityRecord; readonly retire: readonly AuthorityRecord[] }
+  /** It never signed and never will. */
+  | { readonly kind: "abandon"; readonly record: AuthorityRecord }
+  /** Everything they signed is dead. */
+  | { readonly kind: "prune"; readonly records: readonly AuthorityRecord[] }
+  /** Nothing signs with these keys any more. */
+  | { readonly kind: "drop-keys"; readonly keyIds: readonly string[] }
+  /** Nothing to do before `until`, Unix seconds. */
+  | { readonly kind: "wait"; readonly until: number };
+
+/** A clock that was set back by less makes no authority unusable: certificates are backdated by as much. */
+const clockStep = 10;
+/** Signatures by a remote key manager may still be on their way when an authority is retired. */
+export const keyGrace = 60;
+/** Another server's records are left to that server for so long after they are dead. */
+const foreignGrace = 24 * 3600;
+/** Another server's preparation that went no further. */
+const foreignPreparingMax = 14 * 24 * 3600;
+
+/**
+ * The one next thing to do at `now` (Unix seconds): what keeps the server signing first, housekeeping after. Pure;
+ * applying the actions until "wait" comes ends after a few steps.
+ */
+export function nextAction(view: AuthorityView, now: number): AuthorityAction {
+  const own = view.records.filter((record) => record.serverId === view.serverId);
+  const isUsable = (record: AuthorityRecord): boolean =>
+    view.keys.get(record.keyId) === true && record.issuedAt <= now + clockStep && record.notAfter > now;
+  const actives = own.filter((record) => record.state === "active");
+  const prepared = own.find((record) => record.state === "prepared" && isUsable(record));
+  const preparing = own.find((record) => record.state === "preparing");
+  const active = actives.find(isUsable);
+
+  if (prepared !== undefined && (active === undefined || now >= activationOf(active, prepared))) {
+    return { kind: "activate", record: prepared, retire: actives };
+  }
+  if (prepared === undefined && (active === undefined || now >= turnsOf(active).prepareAt)) {
+    return preparing === undefined ? { kind: "begin" } : { kind: "publish", record: preparing };
+  }
+  const useless = own.find((record) => isPending(record) && record !== prepared);
+  if (useless !== undefined) return { kind: "abandon", record: useless };
+  const dead = view.records.filter((record) => now >= pruneAt(record, view.serverId));
+  if (dead.length > 0) return { kind: "prune", records: dead };
+  const unused = [...view.keys.keys()].filter((keyId) => now >= keyUnusedAt(own, keyId));
+  if (unused.length > 0) return { kind: "drop-keys", keyIds: unused };
+
+  const turns = [
+    ...(active === undefined ? [] : [active.notAfter, nextTurn(active, prepared)]),
+    ...view.records.map((record) => pruneAt(record, view.serverId)),
+    ...[...view.keys.keys()].map((keyId) => keyUnusedAt(own, keyId)),
+  ];
+  return { kind: "wait", until: Math.min(...turns) };
+}
+
+function nextTurn(active: AuthorityRecord, prepared: AuthorityRecord | undefined): number {
+  return prepared === undefined ? turnsOf(active).prepareAt : activationOf(active, prepared);
+}
+
+/** Not before it has been in the bundle for a while, unless the active one cannot wait. */
+function activationOf(active: AuthorityRecord, prepared: AuthorityRecord): number {
+  const { activateAt, forceAt } = turnsOf(active);
+  const known = prepared.changedAt + propagation(prepared.notAfter - prepared.issuedAt);
+  return Math.max(activateAt, Math.min(known, forceAt));
+}
+
+function isPending(record: AuthorityRecord): boolean {
+  return record.state === "preparing" || record.state === "prepared";
+}
+
+function pruneAt(record: AuthorityRecord, serverId: string): number {
+  const { deadAt } = turnsOf(record);
+  if (record.serverId !== serverId) {
+    return record.state === "preparing" ? record.changedAt + foreignPreparingMax : deadAt + foreignGrace;
+  }
+  return isPending(record) || record.state === "active" ? Number.POSITIVE_INFINITY : deadAt;
+}
+
+function keyUnusedAt(own: readonly AuthorityRecord[], keyId: string): number {
+  const record = own.find((candidate) => candidate.keyId === keyId);
+  if (record === undefined) return 0;
+  return isPending(record) || record.state === "active" ? Number.POSITIVE_INFINITY : record.changedAt + keyGrace;
+}

@@ -1,0 +1,85 @@
+import type { KeyObject } from "node:crypto";
+import type { Certificate, IssuerInfo } from "../../certs/index.ts";
+import type { SpiffeBundle, TrustDomain } from "../../spiffe/index.ts";
+import type { AuthorityKind, AuthorityRecord } from "../domain/authority.ts";
+import type { Signer } from "../issuance/ports.ts";
+
+/** Names in a CA's subject; a serialNumber attribute makes each CA's subject its own. */
+export interface CaSubject {
+  readonly country?: string;
+  readonly organization?: string;
+  readonly commonName?: string;
+}
+
+export interface MintX509CaRequest {
+  readonly trustDomain: TrustDomain;
+  /** Of the new CA's key: adapters make a certificate request, or the certificate itself, with it. */
+  readonly signer: Signer;
+  readonly subject: CaSubject;
+  /** Life asked for, seconds. The upstream may give less. */
+  readonly ttl: number;
+}
+
+export interface MintedX509Ca {
+  /** DER, own CA certificate first, then what is above it up to, not including, the trust anchor (unless it is its own). */
+  readonly chain: readonly Uint8Array[];
+  /** DER, at least one; all are published. */
+  readonly anchors: readonly Uint8Array[];
+  /** Lower-case hex SKI of the authority above; "" when self-signed. */
+  readonly upstreamId: string;
+}
+
+/** The CA above ours. Its answer is not trusted: a throw-away SVID is verified under it before it is published. */
+export interface UpstreamAuthority {
+  /** Rejects with a coded error; it is then asked again with growing delays, and the current authority goes on signing. */
+  mintX509Ca(request: MintX509CaRequest): Promise<MintedX509Ca>;
+}
+
+/** The X.509 CA that signs now. */
+export interface X509Issuer {
+  /** Lower-case hex SKI. */
+  readonly authorityId: string;
+  readonly signer: Signer;
+  /** For the signing workers; `undefined` when the key manager is remote. */
+  readonly localKey: KeyObject | undefined;
+  readonly info: IssuerInfo;
+  readonly certificate: Certificate;
+  /** DER, what follows the leaf in a served chain: intermediates, no trust anchor. */
+  readonly chain: readonly Uint8Array[];
+  /** Unix seconds; no SVID outlives it. */
+  readonly notAfter: number;
+}
+
+/** The JWT key that signs now. */
+export interface JwtIssuer {
+  /** The `kid`. */
+  readonly authorityId: string;
+  readonly signer: Signer;
+  /** Unix seconds; no SVID outlives it. */
+  readonly notAfter: number;
+}
+
+export interface AuthorityHealth {
+  readonly kind: AuthorityKind;
+  /** Whether SVIDs of this kind can be issued now. */
+  readonly ready: boolean;
+  /** Unix seconds; `undefined` while nothing signs. */
+  readonly activeUntil: number | undefined;
+  /** Why the last rotation step failed; `undefined` when it did not. */
+  readonly failure: { readonly code: string; readonly message: string } | undefined;
+}
+
+/** What the rest of the server sees of its authorities. */
+export interface SigningAuthorities {
+  readonly trustDomain: TrustDomain;
+  /** @throws ERR_AUTHORITY_UNAVAILABLE */
+  x509Issuer(): X509Issuer;
+  /** @throws ERR_AUTHORITY_UNAVAILABLE also when JWT-SVIDs are switched off */
+  jwtIssuer(): JwtIssuer;
+  /** Own bundle as of the last change made here; changes by other servers arrive through the feed, not here. */
+  readonly bundle: SpiffeBundle;
+  records(): readonly AuthorityRecord[];
+  health(): readonly AuthorityHealth[];
+  /** Called after the issuer, a record or the bundle changed. Returns the unsubscriber. */
+  onChanged(listener: () => void): () => void;
+}

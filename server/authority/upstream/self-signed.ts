@@ -1,0 +1,26 @@
+import { assembleCertificate, caTbs, encodeSpki, randomSerial } from "../../../certs/index.ts";
+import type { Clock, Random } from "../../../runtime/core/index.ts";
+import { backdateSeconds } from "../../issuance/lifetime.ts";
+import type { UpstreamAuthority } from "../ports.ts";
+
+/** No CA above: each authority is its own trust anchor. */
+export function selfSigned(clock: Clock, random: Random): UpstreamAuthority {
+  return {
+    mintX509Ca: async ({ trustDomain, signer, subject, ttl }) => {
+      const now = Math.floor(clock.now() / 1000);
+      const serial = randomSerial(random.bytes(16));
+      const tbs = caTbs({
+        serial,
+        notBeforeMs: (now - backdateSeconds(ttl)) * 1000,
+        notAfterMs: (now + ttl) * 1000,
+        spkiDer: encodeSpki(signer.publicKey),
+        uri: trustDomain.idString,
+        // Two CAs with one name break path building in OpenSSL and GnuTLS while both are in the bundle.
+        subject: { ...subject, serialNumber: BigInt(`0x${Buffer.from(serial).toString("hex")}`).toString() },
+        signatureAlgorithm: signer.algorithm,
+      });
+      const certificate = assembleCertificate(tbs, signer.algorithm, await signer.sign(tbs));
+      return { chain: [certificate], anchors: [certificate], upstreamId: "" };
+    },
+  };
+}
