@@ -1,0 +1,60 @@
+/** Every bound of the server, with its reason. docs/limits.md is checked against it. */
+export const serverLimits = {
+  // ---- entries ----
+  entryIdCharacters: { value: 255, reason: "the width that SPIRE's clients and databases know" },
+  entrySelectors: {
+    value: 64,
+    reason: "selectors of one entry; real ones have 1 to 10, and each is matched per caller",
+  },
+  entryDnsNames: { value: 100, reason: "DNS names of one entry; they all travel in each certificate and handshake" },
+  entryFederatesWith: { value: 100, reason: "trust domains of one entry; each adds a bundle to every answer" },
+  entryHintCharacters: { value: 1_024, reason: "SPIRE's limit" },
+  entryTtlSeconds: { value: 2_147_483_647, reason: "an int32 on the wire; configured maxima cap it at issuance" },
+  dnsNameCharacters: { value: 253, reason: "RFC 1035 §2.3.4 without the final dot" },
+  dnsLabelCharacters: { value: 63, reason: "RFC 1035 §2.3.4" },
+
+  // ---- listing ----
+  filterSelectors: { value: 256, reason: "selectors or trust domains of one list filter; a node has tens" },
+  pageTokenCharacters: { value: 1_024, reason: "a token holds a time, an entry id of 255 characters and a MAC" },
+
+  // ---- store ----
+  storeWaitingRequests: {
+    value: 4_096,
+    reason: "requests the store's worker has not answered; more means it is stuck",
+  },
+  storeGroupRequests: { value: 256, reason: "requests in one transaction; keeps the wait for one fsync short" },
+  authorityJournalRows: { value: 10_000, reason: "history of authorities; decades at daily rotation" },
+  storeSnapshotRows: { value: 2_000, reason: "rows of one snapshot chunk; about 10 ms of decoding on the event loop" },
+  storeFeedPage: { value: 10_000, reason: "changes in one page of the feed" },
+  storeInternedValues: { value: 50_000, reason: "distinct ids and selectors kept for sharing while rows are decoded" },
+  storeWalBytes: { value: 67_108_864, reason: "size the write-ahead log is cut back to after a checkpoint" },
+  storeLockWaitMs: { value: 5_000, reason: "wait for a backup program that holds the database's lock" },
+  storeRestartCapMs: { value: 30_000, reason: "longest wait before the store's worker is started again" },
+
+  // ---- registry ----
+  registryRetryCapMs: { value: 30_000, reason: "longest wait before the registry asks an unreachable store again" },
+
+  // ---- calls ----
+  rateWaitMs: { value: 2_000, reason: "longest wait for a rate limit; longer ones are refused with the delay" },
+  rateBuckets: { value: 20_000, reason: "addresses and classes counted at once; about 3 MB" },
+
+  // ---- attestation ----
+  attestPayloadBytes: {
+    value: 262_144,
+    reason: "payload or answer of one step; the largest known (TPM) has some 10 KB",
+  },
+  attestChallenges: { value: 8, reason: "challenges of one attestation; known attestors need at most 2" },
+  attestMs: { value: 30_000, reason: "one attestation from first to last byte, the agent's answers included" },
+  joinTokenCharacters: { value: 255, reason: "a token is a segment of the agent's SPIFFE ID" },
+  agentVersionCharacters: { value: 255, reason: "SPIRE's limit" },
+
+  // ---- sync ----
+  syncPageResources: { value: 500, reason: "resources of one page; applied in a few milliseconds" },
+  syncPageBytes: { value: 1_048_576, reason: "estimated size of one page; a message may have 4 MiB" },
+  syncResumeChanges: { value: 5_000, reason: "changes read to resume a stream; beyond that a snapshot is cheaper" },
+  syncCatchUpMs: { value: 2_000, reason: "wait for a position that an agent has seen and this server has not yet" },
+  syncAckPending: { value: 10_000, reason: "ids of entries without SVID in one acknowledgement; the rest is cut off" },
+  syncHelloMs: { value: 10_000, reason: "wait for the hello of a stream that was opened" },
+  waitAppliedMs: { value: 60_000, reason: "longest wait of WaitApplied" },
+  waitAppliedEntries: { value: 1_000, reason: "entries of one WaitApplied; two full batches" },
+} as const satisfies Record<string, { readonly value: number; readonly reason: string }>;
