@@ -1,4 +1,4 @@
-import { Certificate } from "../../certs/index.ts";
+import { Certificate, CertsError } from "../../certs/index.ts";
 import { decodeBase64 } from "../encoding/base64.ts";
 import {
   isJsonArray,
@@ -174,7 +174,8 @@ function readCertificate(der: Uint8Array): Certificate | undefined {
     const certificate = Certificate.parse(der);
     certificate.publicKey();
     return certificate;
-  } catch {
+  } catch (error) {
+    if (!(error instanceof CertsError)) throw error;
     // One undecodable root must not take the others with it (trap P-08); the caller records the skip.
     return undefined;
   }

@@ -1,14 +1,10 @@
 import type { JwtAuthority } from "../../bundle/jwt-authority.ts";
-import type { SpiffeBundle } from "../../bundle/spiffe-bundle.ts";
 import { SpiffeError } from "../../errors.ts";
-import type { SpiffeId, TrustDomain } from "../../id/spiffe-id.ts";
+import type { SpiffeId } from "../../id/spiffe-id.ts";
 import { spiffeLimits } from "../../limits.ts";
+import type { BundleSource } from "../bundle-source.ts";
 import { fitsAlgorithm, verifyJws } from "./algorithm.ts";
 import { type JwsParts, parseJws, type UnverifiedJwtSvid } from "./parse.ts";
-
-export interface BundleSource {
-  get(trustDomain: TrustDomain): SpiffeBundle | undefined;
-}
 
 export interface VerifyJwtSvidOptions {
   readonly token: string;
