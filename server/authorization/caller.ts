@@ -1,0 +1,74 @@
+import type { Certificate } from "../../certs/index.ts";
+import type { SpiffeId } from "../../spiffe/index.ts";
+import type { Peer } from "../../transport/peer.ts";
+
+/** Who calls, as far as the connection proves it. Which class a caller is of depends on the method (Authorizer). */
+export type Caller = LocalCaller | AnonymousCaller | SvidCaller;
+
+/** Over the admin socket: the kernel says who. */
+export interface LocalCaller {
+  readonly kind: "local";
+  readonly uid: number;
+  readonly gid: number;
+  readonly pid: number;
+}
+
+/** Over TLS without a client certificate. */
+export interface AnonymousCaller {
+  readonly kind: "anonymous";
+  readonly address: string;
+}
+
+/** Over TLS with an X.509-SVID that verified at the handshake. */
+export interface SvidCaller {
+  readonly kind: "svid";
+  readonly id: SpiffeId;
+  readonly address: string;
+  /** Decimal. */
+  readonly serialNumber: string;
+  /** Unix ms: when the first certificate of the chain ends. */
+  readonly notAfterMs: number;
+  /** Lower-case hex subject key id of the trust anchor that the chain ends under. */
+  readonly authorityId: string;
+}
+
+export function callerOf(peer: Peer): Caller {
+  if (peer.kind === "unix") return { kind: "local", uid: peer.uid, gid: peer.gid, pid: peer.pid };
+  if (peer.svid === undefined) return { kind: "anonymous", address: peer.address };
+  return svidCaller(peer.svid.id, peer.svid.chain, peer.address);
+}
+
+const seen = new WeakMap<readonly Certificate[], SvidCaller>();
+
+/** `chain`: leaf first, verified, without the trust anchor. Computed once per connection. */
+export function svidCaller(id: SpiffeId, chain: readonly Certificate[], address: string): SvidCaller {
+  const known = seen.get(chain);
+  if (known !== undefined) return known;
+  const caller: SvidCaller = {
+    kind: "svid",
+    id,
+    address,
+    serialNumber: chain[0]?.serialNumber ?? "",
+    notAfterMs: Math.min(...chain.map((certificate) => certificate.notAfter)),
+    authorityId: chain.at(-1)?.authorityKeyId ?? "",
+  };
+  seen.set(chain, caller);
+  return caller;
+}
+
+/** Whose bucket a call is counted in; `undefined` = exempt. */
+export function rateAddress(caller: Caller): string | undefined {
+  return caller.kind === "local" ? undefined : caller.address;
+}
+
+/** For audit records. */
+export function callerFields(caller: Caller): Readonly<Record<string, string | number>> {
+  switch (caller.kind) {
+    case "local":
+      return { caller_uid: caller.uid, caller_gid: caller.gid, caller_pid: caller.pid };
+    case "anonymous":
+      return { caller_address: caller.address };
+    case "svid":
+      return { caller_address: caller.address, caller_id: caller.id.toString() };
+  }
+}

@@ -1,0 +1,3 @@
+export { configWarnings, loadServerConfig, type ServerConfigSources, type ServerFlags } from "./load.ts";
+export type { CaSubject, RateLimits, ServerConfig, StatusListenerConfig } from "./server-config.ts";
+export { serverSettings } from "./settings.ts";

@@ -1,0 +1,126 @@
+import { join, resolve } from "node:path";
+import type { LogLevel, SettingValues } from "../../runtime/host/index.ts";
+import type { SpiffeId, TrustDomain } from "../../spiffe/index.ts";
+import type { AuthorityKeyType } from "../issuance/ports.ts";
+import type { serverSettings } from "./settings.ts";
+
+/** What the server runs with. Lives are seconds, other durations milliseconds. */
+export interface ServerConfig {
+  readonly trustDomain: TrustDomain;
+  /** Absolute. */
+  readonly dataDir: string;
+  readonly bind: { readonly host: string; readonly port: number };
+  /** Absolute. */
+  readonly socketPath: string;
+  readonly adminIds: readonly SpiffeId[];
+  readonly ttls: {
+    readonly agent: number;
+    readonly x509Svid: number;
+    readonly jwtSvid: number;
+    readonly ca: number;
+  };
+  readonly caKeyType: AuthorityKeyType;
+  readonly jwtKeyType: AuthorityKeyType;
+  readonly caSubject: CaSubject | undefined;
+  readonly jwtIssuer: string | undefined;
+  readonly keyManager: "disk" | "memory";
+  readonly logLevel: LogLevel;
+  readonly auditLog: boolean;
+  readonly rateLimits: RateLimits | "off";
+  readonly pruneNodes: { readonly expiredForMs: number; readonly includeOneTime: boolean } | undefined;
+  readonly statusListener: StatusListenerConfig | undefined;
+}
+
+export interface CaSubject {
+  readonly country?: string;
+  readonly organization?: string;
+  readonly commonName?: string;
+}
+
+/** Calls a second and remote address, per class; each is also the burst. */
+export interface RateLimits {
+  readonly attest: number;
+  readonly x509: number;
+  readonly jwt: number;
+  readonly postStatus: number;
+  readonly sync: number;
+}
+
+export interface StatusListenerConfig {
+  readonly host: string;
+  readonly port: number;
+  readonly livePath: string;
+  readonly readyPath: string;
+  readonly metricsPath: string;
+}
+
+export function toServerConfig(values: SettingValues<typeof serverSettings>): ServerConfig {
+  const dataDir = resolve(values.data_dir);
+  const x509Ttl = seconds(values.default_x509_svid_ttl);
+  return Object.freeze({
+    trustDomain: values.trust_domain,
+    dataDir,
+    bind: { host: values.bind_address, port: values.bind_port },
+    socketPath: values.socket_path === undefined ? join(dataDir, "server.sock") : resolve(values.socket_path),
+    adminIds: values.admin_ids,
+    ttls: {
+      agent: values.agent_ttl === undefined ? x509Ttl : seconds(values.agent_ttl),
+      x509Svid: x509Ttl,
+      jwtSvid: seconds(values.default_jwt_svid_ttl),
+      ca: seconds(values.ca_ttl),
+    },
+    caKeyType: values.ca_key_type,
+    jwtKeyType: values.jwt_key_type ?? values.ca_key_type,
+    caSubject: caSubject(values),
+    jwtIssuer: values.jwt_issuer,
+    keyManager: values.key_manager,
+    logLevel: values.log_level,
+    auditLog: values.audit_log_enabled,
+    rateLimits: rateLimits(values),
+    pruneNodes:
+      values.prune_attested_nodes_expired_for === undefined
+        ? undefined
+        : { expiredForMs: values.prune_attested_nodes_expired_for, includeOneTime: values.prune_tofu_nodes },
+    statusListener: statusListener(values),
+  });
+}
+
+type Values = SettingValues<typeof serverSettings>;
+
+function seconds(milliseconds: number): number {
+  return Math.floor(milliseconds / 1000);
+}
+
+function caSubject(values: Values): CaSubject | undefined {
+  const country = values["ca_subject.country"];
+  const organization = values["ca_subject.organization"];
+  const commonName = values["ca_subject.common_name"];
+  if (country === undefined && organization === undefined && commonName === undefined) return undefined;
+  return {
+    ...(country === undefined ? {} : { country }),
+    ...(organization === undefined ? {} : { organization }),
+    ...(commonName === undefined ? {} : { commonName }),
+  };
+}
+
+function rateLimits(values: Values): RateLimits | "off" {
+  if (!values["rate_limits.enabled"]) return "off";
+  return {
+    attest: values["rate_limits.attest"],
+    x509: values["rate_limits.x509"],
+    jwt: values["rate_limits.jwt"],
+    postStatus: values["rate_limits.post_status"],
+    sync: values["rate_limits.sync"],
+  };
+}
+
+function statusListener(values: Values): StatusListenerConfig | undefined {
+  if (!values["health_checks.listener_enabled"]) return undefined;
+  return {
+    host: values["health_checks.bind_address"],
+    port: values["health_checks.bind_port"],
+    livePath: values["health_checks.live_path"],
+    readyPath: values["health_checks.ready_path"],
+    metricsPath: values["health_checks.metrics_path"],
+  };
+}

@@ -1,0 +1,71 @@
+import { z } from "zod";
+import { durationMs, flag, integer, logLevels, oneOf, parsed, port, setting, text } from "../../runtime/host/index.ts";
+import { SpiffeId, TrustDomain } from "../../spiffe/index.ts";
+
+const keyType = oneOf("ec-p256", "ec-p384", "rsa-2048", "rsa-4096");
+const life = durationMs({ minMs: 1000 });
+/** Calls a second and address; also the burst. */
+const rate = integer(1, 1_000_000);
+
+/**
+ * Every setting of the server: name, default, meaning. docs/server-configuration.md is checked against this table.
+ * Names are SPIRE's wherever the thing is the same.
+ */
+export const serverSettings = {
+  trust_domain: setting(
+    parsed((name) => TrustDomain.parseNameOrId(name)),
+    { doc: "The trust domain this server issues identities of. Required." },
+  ),
+  data_dir: setting(text(4096), { doc: "Directory of the database and the keys; made when missing. Required." }),
+  bind_address: setting(text(255), { initial: "0.0.0.0", doc: "TCP address agents and administrators connect to." }),
+  bind_port: setting(port, { initial: 8081, doc: "TCP port; 0 lets the system choose." }),
+  socket_path: setting(text(107).optional(), {
+    doc: "Administrators' Unix socket. Default: server.sock in the data directory.",
+  }),
+  admin_ids: setting(z.array(parsed((id) => SpiffeId.parse(id))).max(1000), {
+    initial: [],
+    doc: "SPIFFE IDs that may administer over TCP without an entry that has the admin flag.",
+  }),
+  agent_ttl: setting(life.optional(), { doc: "Life of agent SVIDs. Default: that of default_x509_svid_ttl." }),
+  default_x509_svid_ttl: setting(life, { initial: "1h", doc: "Life of X.509-SVIDs whose entry names none." }),
+  default_jwt_svid_ttl: setting(life, { initial: "5m", doc: "Life of JWT-SVIDs whose entry names none." }),
+  ca_ttl: setting(life, { initial: "24h", doc: "Life of X.509 and JWT authorities." }),
+  ca_key_type: setting(keyType, {
+    initial: "ec-p256",
+    doc: "Key type of X.509 authorities. P-384 and RSA cost 25 times more.",
+  }),
+  jwt_key_type: setting(keyType.optional(), { doc: "Key type of JWT authorities. Default: that of ca_key_type." }),
+  "ca_subject.country": setting(text(2).optional(), { doc: "Country of the CA's subject." }),
+  "ca_subject.organization": setting(text(64).optional(), { doc: "Organization of the CA's subject." }),
+  "ca_subject.common_name": setting(text(64).optional(), { doc: "Common name of the CA's subject." }),
+  jwt_issuer: setting(text(2048).optional(), { doc: "The iss claim of JWT-SVIDs. Default: none." }),
+  key_manager: setting(oneOf("disk", "memory"), {
+    initial: "disk",
+    doc: "Where authority keys live: files in the data directory, or memory (new authorities at each start).",
+  }),
+  log_level: setting(oneOf(...logLevels), {
+    initial: "info",
+    doc: "Least important level that is logged.",
+    reloads: true,
+  }),
+  audit_log_enabled: setting(flag, { initial: true, doc: "One audit record for every change, issuance and refusal." }),
+  "rate_limits.enabled": setting(flag, { initial: true, doc: "Rate limits as a whole.", reloads: true }),
+  "rate_limits.attest": setting(rate, { initial: 20, doc: "AttestAgent a second and address.", reloads: true }),
+  "rate_limits.x509": setting(rate, { initial: 500, doc: "X.509 signatures a second and address.", reloads: true }),
+  "rate_limits.jwt": setting(rate, { initial: 500, doc: "JWT signatures a second and address.", reloads: true }),
+  "rate_limits.post_status": setting(rate, { initial: 10, doc: "PostStatus a second and address.", reloads: true }),
+  "rate_limits.sync": setting(rate, { initial: 20, doc: "Sync streams opened a second and address.", reloads: true }),
+  prune_attested_nodes_expired_for: setting(life.optional(), {
+    doc: "Forget agents whose SVID expired this long ago. Default: never.",
+  }),
+  prune_tofu_nodes: setting(flag, {
+    initial: false,
+    doc: "Forget also agents that cannot attest again by themselves (join token).",
+  }),
+  "health_checks.listener_enabled": setting(flag, { initial: false, doc: "Health and metrics over plain HTTP." }),
+  "health_checks.bind_address": setting(text(255), { initial: "localhost", doc: "Address of that listener." }),
+  "health_checks.bind_port": setting(port, { initial: 8082, doc: "Port of that listener." }),
+  "health_checks.live_path": setting(text(255), { initial: "/live", doc: "Path of the liveness probe." }),
+  "health_checks.ready_path": setting(text(255), { initial: "/ready", doc: "Path of the readiness probe." }),
+  "health_checks.metrics_path": setting(text(255), { initial: "/metrics", doc: "Path of the Prometheus metrics." }),
+} as const;

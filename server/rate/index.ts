@@ -1,0 +1,1 @@
+export { type RateClass, RateLimiter, type Rates } from "./rate-limiter.ts";
