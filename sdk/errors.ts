@@ -17,24 +17,28 @@ export interface WorkloadErrorOptions {
   readonly grpcStatus?: number;
   /** ErrorInfo reason of the Workload API's answer, when it gave one: why exactly. */
   readonly reason?: string;
+  /** What to do about it, when the agent said so. */
+  readonly fix?: string;
 }
 
 /**
  * `message` never holds key material or tokens.
  *
- * `grpcStatus` and `reason` are set when the error is an answer of the Workload API.
+ * `grpcStatus`, `reason` and `fix` are set when the error is an answer of the Workload API.
  */
 export class WorkloadError extends Error {
   override readonly name = "WorkloadError";
   readonly code: WorkloadErrorCode;
   readonly grpcStatus: number | undefined;
   readonly reason: string | undefined;
+  readonly fix: string | undefined;
 
   constructor(code: WorkloadErrorCode, message: string, options: WorkloadErrorOptions = {}) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
     this.code = code;
     this.grpcStatus = options.grpcStatus;
     this.reason = options.reason;
+    this.fix = options.fix;
   }
 }
 

@@ -1,0 +1,79 @@
+import type { X509BundlesResponse, X509SvidResponse } from "../../proto/workload/codec.ts";
+import { BundleMap, parseCertificates, SpiffeBundle, SpiffeId, TrustDomain, X509Svid } from "../../spiffe/index.ts";
+import { WorkloadError } from "../errors.ts";
+
+/** One consistent state of what the Workload API gives this process. Immutable. */
+export interface X509Context {
+  /** At least one; the first is the default identity (SPIFFE_Workload_API §4.4). */
+  readonly svids: readonly [X509Svid, ...X509Svid[]];
+  /** Of the own trust domain and of those this process may also verify. */
+  readonly bundles: BundleMap;
+}
+
+/** @throws WorkloadError ERR_WORKLOAD_API_MALFORMED: the whole update is then discarded */
+export function readX509Context(response: X509SvidResponse): X509Context {
+  return legal(() => {
+    const bundles = new Map<string, SpiffeBundle>();
+    const svids = response.svids.map((wire) => {
+      const svid = X509Svid.parse({ chainDer: wire.x509Svid, keyDer: wire.x509SvidKey, hint: wire.hint });
+      if (!svid.id.equals(SpiffeId.parse(wire.spiffeId)))
+        throw malformed("an SVID is not of the identity it is named for");
+      bundles.set(svid.id.trustDomain.name, x509Bundle(svid.id.trustDomain, wire.bundle));
+      return svid;
+    });
+    const [first, ...rest] = withoutRepeatedHints(svids);
+    if (first === undefined) throw malformed("the update holds no SVID");
+    for (const [key, der] of response.federatedBundles) {
+      const trustDomain = TrustDomain.parseNameOrId(key);
+      if (!bundles.has(trustDomain.name)) bundles.set(trustDomain.name, x509Bundle(trustDomain, der));
+    }
+    return { svids: [first, ...rest], bundles: BundleMap.of(bundles.values()) };
+  });
+}
+
+/** @throws WorkloadError ERR_WORKLOAD_API_MALFORMED */
+export function readX509Bundles(response: X509BundlesResponse): BundleMap {
+  return legal(() => {
+    if (response.bundles.size === 0) throw malformed("the update holds no bundle");
+    return BundleMap.of([...response.bundles].map(([key, der]) => x509Bundle(TrustDomain.parseNameOrId(key), der)));
+  });
+}
+
+/** @throws WorkloadError ERR_WORKLOAD_API_MALFORMED */
+export function readJwtBundles(response: ReadonlyMap<string, Uint8Array>): BundleMap {
+  return legal(() => {
+    if (response.size === 0) throw malformed("the update holds no bundle");
+    return BundleMap.of(
+      [...response].map(([key, json]) => SpiffeBundle.parseWorkloadJwks(TrustDomain.parseNameOrId(key), json).bundle),
+    );
+  });
+}
+
+function x509Bundle(trustDomain: TrustDomain, der: Uint8Array): SpiffeBundle {
+  const certificates = parseCertificates(der).map((certificate) => ({ certificate }));
+  return SpiffeBundle.of(trustDomain, { x509Authorities: certificates });
+}
+
+/** A hint names one identity: of several with the same one only the first is kept (WAPI-29). */
+function withoutRepeatedHints(svids: readonly X509Svid[]): readonly X509Svid[] {
+  const seen = new Set<string>();
+  return svids.filter(({ hint }) => {
+    if (hint === "") return true;
+    const isFirst = !seen.has(hint);
+    seen.add(hint);
+    return isFirst;
+  });
+}
+
+function legal<Value>(read: () => Value): Value {
+  try {
+    return read();
+  } catch (error) {
+    if (error instanceof WorkloadError) throw error;
+    throw malformed("the update holds something that does not parse", error);
+  }
+}
+
+function malformed(message: string, cause?: unknown): WorkloadError {
+  return new WorkloadError("ERR_WORKLOAD_API_MALFORMED", message, cause === undefined ? {} : { cause });
+}
