@@ -1,0 +1,165 @@
+import { equalBytes } from "../bytes.ts";
+import { CertsError, type CertsErrorCode } from "../errors.ts";
+import { certsLimits } from "../limits.ts";
+import type { Certificate } from "../x509/certificate.ts";
+import {
+  type ChainUsage,
+  checkAuthorityRole,
+  checkCriticalExtensions,
+  checkExtendedKeyUsage,
+  checkLeafRole,
+  checkValidity,
+  describe,
+} from "./certificate-checks.ts";
+import { checkNameConstraints } from "./name-constraints.ts";
+
+export interface ChainRequest {
+  readonly leaf: Certificate;
+  /** As presented by the peer: any order, superfluous ones allowed. */
+  readonly intermediates: readonly Certificate[];
+  /** Trust anchors, of the one trust domain that the leaf claims. */
+  readonly roots: readonly Certificate[];
+  /** Milliseconds since 1970. */
+  readonly atMs: number;
+  readonly usage: ChainUsage;
+  /** Certificates from leaf to anchor, at most; chainDepth by default. */
+  readonly maxDepth?: number;
+}
+
+/**
+ * RFC 5280 §6 path validation with path building: the path leaf → … → root. Names are compared as bytes; key ids,
+ * where both sides have them, must agree. An anchor must be a valid authority itself; its own signature proves nothing
+ * and is not checked. Policies are not processed (critical ones are refused as unhandled). A peer cannot make it
+ * expensive: chainIntermediates, chainDepth and chainSignatureChecks bound it.
+ *
+ * With usage "any" the leaf may be an authority, and one that is an anchor is its own path.
+ *
+ * @throws CertsError ERR_CHAIN_… with the failure nearest to success; ERR_KEY_… never
+ */
+export function verifyChain(request: ChainRequest): readonly Certificate[] {
+  const { leaf, intermediates, roots, atMs, usage } = request;
+  if (intermediates.length > certsLimits.chainIntermediates.value || roots.length > certsLimits.chainRoots.value) {
+    throw new CertsError("ERR_CHAIN_TOO_LONG", `${intermediates.length} intermediates, ${roots.length} trust anchors`);
+  }
+  checkLeafRole(leaf, usage);
+  checkValidity(leaf, atMs);
+  checkCriticalExtensions(leaf);
+  checkExtendedKeyUsage(leaf, usage);
+  if (usage === "any" && roots.some((root) => root.equals(leaf))) {
+    checkAuthorityRole(leaf, true);
+    return [leaf];
+  }
+  return new PathSearch(request).run();
+}
+
+/** How near to success a failure is: the most telling one is reported. Codes not named here are nearer still. */
+const distance: Partial<Readonly<Record<CertsErrorCode, number>>> = {
+  ERR_CHAIN_UNTRUSTED: 3,
+  ERR_CHAIN_KEY_ID_MISMATCH: 2,
+  ERR_CHAIN_SIGNATURE_INVALID: 1,
+};
+
+class PathSearch {
+  readonly #request: ChainRequest;
+  readonly #maxDepth: number;
+  #signatureChecks = 0;
+  #failure = new CertsError("ERR_CHAIN_UNTRUSTED", "no authority of the bundle issued the certificate");
+
+  constructor(request: ChainRequest) {
+    this.#request = request;
+    this.#maxDepth = request.maxDepth ?? certsLimits.chainDepth.value;
+  }
+
+  run(): readonly Certificate[] {
+    const path = this.#extend([this.#request.leaf]);
+    if (path === undefined) throw this.#failure;
+    return path;
+  }
+
+  /** Depth first; anchors before intermediates, so that the shortest way out is tried first. */
+  #extend(path: readonly Certificate[]): readonly Certificate[] | undefined {
+    for (const root of this.#request.roots) {
+      const complete = this.#join(path, root, true);
+      if (complete !== undefined && this.#try(() => checkNameConstraints(complete))) return complete;
+    }
+    for (const intermediate of this.#request.intermediates) {
+      const longer = this.#join(path, intermediate, false);
+      const complete = longer === undefined ? undefined : this.#extend(longer);
+      if (complete !== undefined) return complete;
+    }
+    return undefined;
+  }
+
+  /** The path with `issuer` on top, or `undefined` when it did not issue the last certificate or may not have. */
+  #join(path: readonly Certificate[], issuer: Certificate, isRoot: boolean): readonly Certificate[] | undefined {
+    const child = path.at(-1);
+    if (child === undefined || !equalBytes(child.issuerDer, issuer.subjectDer)) return undefined;
+    // A key of the same name on the path again is a loop.
+    if (
+      path.some((seen) => equalBytes(seen.subjectDer, issuer.subjectDer) && equalBytes(seen.spkiDer, issuer.spkiDer))
+    ) {
+      return undefined;
+    }
+    const accepted = this.#try(() => {
+      this.#checkIssuer(path, issuer, isRoot);
+      this.#checkSignature(child, issuer);
+    });
+    return accepted ? [...path, issuer] : undefined;
+  }
+
+  #checkIssuer(path: readonly Certificate[], issuer: Certificate, isRoot: boolean): void {
+    const { atMs, usage } = this.#request;
+    const keyId = path.at(-1)?.authorityKeyId;
+    if (keyId !== undefined && issuer.subjectKeyId !== undefined && keyId !== issuer.subjectKeyId) {
+      throw new CertsError("ERR_CHAIN_KEY_ID_MISMATCH", `${describe(issuer)} has another key id than its issue names`);
+    }
+    if (path.length >= this.#maxDepth) {
+      throw new CertsError("ERR_CHAIN_TOO_LONG", `no trust anchor within ${this.#maxDepth} certificates`);
+    }
+    checkAuthorityRole(issuer, isRoot);
+    checkValidity(issuer, atMs);
+    checkCriticalExtensions(issuer);
+    checkExtendedKeyUsage(issuer, usage);
+    // RFC 5280 §6.1.4 (l)(m): the leaf and self-issued authorities do not count.
+    const below = path.slice(1).filter((authority) => !authority.isSelfIssued).length;
+    if (issuer.pathLength !== undefined && below > issuer.pathLength) {
+      throw new CertsError(
+        "ERR_CHAIN_PATH_LENGTH",
+        `${describe(issuer)} allows ${issuer.pathLength} authorities below it`,
+      );
+    }
+  }
+
+  #checkSignature(child: Certificate, issuer: Certificate): void {
+    if (child.signatureAlgorithm === undefined) {
+      throw new CertsError("ERR_CHAIN_SIGNATURE_ALGORITHM", `${describe(child)} is signed with a refused algorithm`);
+    }
+    if (++this.#signatureChecks > certsLimits.chainSignatureChecks.value) {
+      throw new CertsError(
+        "ERR_CHAIN_TOO_COMPLEX",
+        `no path within ${certsLimits.chainSignatureChecks.value} signature checks`,
+      );
+    }
+    let isSigned: boolean;
+    try {
+      isSigned = child.isSignedBy(issuer);
+    } catch (cause) {
+      throw new CertsError("ERR_CHAIN_KEY_UNSUPPORTED", `the key of ${describe(issuer)} is not accepted`, { cause });
+    }
+    if (!isSigned) {
+      throw new CertsError("ERR_CHAIN_SIGNATURE_INVALID", `${describe(child)} is not signed by ${describe(issuer)}`);
+    }
+  }
+
+  /** Runs checks; keeps the most telling failure. Exhausting the budget ends the search. */
+  #try(check: () => void): boolean {
+    try {
+      check();
+      return true;
+    } catch (error) {
+      if (!(error instanceof CertsError) || error.code === "ERR_CHAIN_TOO_COMPLEX") throw error;
+      if ((distance[error.code] ?? 0) < (distance[this.#failure.code] ?? 0)) this.#failure = error;
+      return false;
+    }
+  }
+}

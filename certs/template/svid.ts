@@ -1,0 +1,74 @@
+import { equalBytes } from "../bytes.ts";
+import { CertsError } from "../errors.ts";
+import { subjectKeyId } from "../keys/key-id.ts";
+import { spkiKeyType } from "../keys/spki.ts";
+import { certsLimits } from "../limits.ts";
+import { type DistinguishedName, nameDer } from "../x509/name.ts";
+import {
+  authorityKeyIdExtension,
+  leafBasicConstraints,
+  leafExtendedKeyUsage,
+  leafKeyUsage,
+  subjectAltNameExtension,
+  subjectKeyIdExtension,
+} from "./extensions.ts";
+import { encodeTbs, type IssuerInfo } from "./tbs.ts";
+
+/** Subject of SVIDs, the one SPIRE uses: software that looks at it at all expects this. */
+export const svidSubject: DistinguishedName = Object.freeze({ country: "US", organization: "SPIRE" });
+const svidSubjectDer = nameDer(svidSubject);
+
+export interface SvidParts {
+  readonly issuer: IssuerInfo;
+  /** Unsigned big-endian, at most 20 bytes, not zero. */
+  readonly serial: Uint8Array;
+  /** Milliseconds since 1970; fractions of a second are dropped. */
+  readonly notBeforeMs: number;
+  readonly notAfterMs: number;
+  /** Of one of our key types; whether the point is on its curve has been found out by whoever verified the CSR. */
+  readonly spkiDer: Uint8Array;
+  readonly uri: string;
+  readonly dnsSans?: readonly string[];
+  /** `svidSubject` by default. Without a common name, the first DNS name becomes it, when it fits (64 characters). */
+  readonly subject?: DistinguishedName;
+}
+
+/**
+ * The to-be-signed bytes of an X509-SVID leaf: critical key usage, serverAuth and clientAuth, critical CA:FALSE, key
+ * identifiers, alternative names (critical exactly when the subject is empty).
+ * Throws ERR_TEMPLATE_INVALID, ERR_KEY_UNSUPPORTED, ERR_DER_….
+ */
+export function svidTbs(parts: SvidParts): Uint8Array {
+  const { issuer, spkiDer } = parts;
+  const dnsNames = parts.dnsSans ?? [];
+  const subjectDer = leafSubject(parts.subject, dnsNames[0]);
+  // A leaf that is its own issuer by name is taken for self-signed by OpenSSL and GnuTLS.
+  if (equalBytes(subjectDer, issuer.subjectDer)) {
+    throw new CertsError("ERR_TEMPLATE_INVALID", "subject and issuer have the same name");
+  }
+  const altNames = subjectAltNameExtension({ uris: [parts.uri], dnsNames }, subjectDer.length === 2);
+  return encodeTbs({
+    serial: parts.serial,
+    signatureAlgorithm: issuer.signatureAlgorithm,
+    issuerDer: issuer.subjectDer,
+    notBeforeMs: parts.notBeforeMs,
+    notAfterMs: parts.notAfterMs,
+    subjectDer,
+    spkiDer,
+    extensions: [
+      leafKeyUsage(spkiKeyType(spkiDer)),
+      leafExtendedKeyUsage,
+      leafBasicConstraints,
+      subjectKeyIdExtension(subjectKeyId(spkiDer)),
+      authorityKeyIdExtension(issuer.subjectKeyId),
+      ...(altNames === undefined ? [] : [altNames]),
+    ],
+  });
+}
+
+function leafSubject(subject: DistinguishedName | undefined, firstDnsName: string | undefined): Uint8Array {
+  const fits = firstDnsName !== undefined && firstDnsName.length <= certsLimits.commonNameChars.value;
+  const commonName = subject?.commonName ?? (fits ? firstDnsName : undefined);
+  if (subject === undefined && commonName === undefined) return svidSubjectDer;
+  return nameDer({ ...(subject ?? svidSubject), commonName });
+}

@@ -1,0 +1,41 @@
+import type { KeyObject } from "node:crypto";
+import { fromHex } from "../bytes.ts";
+import { bitString, tlv } from "../der/encode.ts";
+import { encodeOid } from "../der/oid.ts";
+import { contextConstructed, tag } from "../der/tags.ts";
+import { publicKeyType } from "../keys/key-type.ts";
+import { algorithmIdentifier, signatureAlgorithmFor, signBytes } from "../keys/signature-algorithm.ts";
+import { encodeSpki } from "../keys/spki.ts";
+import { oid } from "../oids.ts";
+import { subjectAltNameExtension } from "../template/extensions.ts";
+import { svidSubject } from "../template/svid.ts";
+import { type DistinguishedName, nameDer } from "./name.ts";
+
+export interface CsrParts {
+  /** Private key; it signs the request. */
+  readonly key: KeyObject;
+  /** Default: the subject of SVIDs, which SPIRE's agent also sends. */
+  readonly subject?: DistinguishedName;
+  readonly uriSans?: readonly string[];
+  readonly dnsSans?: readonly string[];
+}
+
+const version1 = fromHex("020100");
+const requestType = tlv(tag.oid, encodeOid(oid.extensionRequest));
+
+/** A signed PKCS#10 request. Throws ERR_KEY_UNSUPPORTED, ERR_TEMPLATE_INVALID. */
+export function buildCsr(parts: CsrParts): Uint8Array {
+  const { key } = parts;
+  const altNames = subjectAltNameExtension({ uris: parts.uriSans ?? [], dnsNames: parts.dnsSans ?? [] }, false);
+  const attributes =
+    altNames === undefined ? [] : [tlv(tag.sequence, requestType, tlv(tag.set, tlv(tag.sequence, altNames)))];
+  const info = tlv(
+    tag.sequence,
+    version1,
+    nameDer(parts.subject ?? svidSubject),
+    encodeSpki(key),
+    tlv(contextConstructed(0), ...attributes),
+  );
+  const algorithm = signatureAlgorithmFor(publicKeyType(key));
+  return tlv(tag.sequence, info, algorithmIdentifier(algorithm), bitString(signBytes(algorithm, info, key)));
+}
