@@ -1,0 +1,35 @@
+import assert from "node:assert/strict";
+import { existsSync, globSync, readFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { describe, it } from "node:test";
+import { generatedPages } from "./pages.ts";
+
+describe("the documentation", () => {
+  for (const [path, content] of generatedPages()) {
+    it(`${path} is what the code says (npm run docs)`, () => {
+      assert.equal(readFileSync(path, "utf8"), content);
+    });
+  }
+
+  it("has no link to a file that is not there", () => {
+    const broken = globSync("{*.md,docs/**/*.md,*/README.md,server/*/README.md,agent/*/README.md}").flatMap((page) => {
+      const links = readFileSync(page, "utf8").matchAll(/\]\((?!https?:|#|mailto:)([^)#\s]+)[^)]*\)/g);
+      return [...links].map(([, target]) => join(dirname(page), target ?? "")).filter((target) => !existsSync(target));
+    });
+    assert.deepEqual(broken, []);
+  });
+
+  it("lists every runtime dependency, and nothing else, in docs/dependencies.md", () => {
+    const manifest: unknown = JSON.parse(readFileSync("package.json", "utf8"));
+    const named = [...readFileSync("docs/dependencies.md", "utf8").matchAll(/^\| ((?:`[^`]+`(?:, )?)+) \|/gm)].flatMap(
+      ([, names]) => [...(names ?? "").matchAll(/`([^`]+)`/g)].map(([, name]) => name ?? ""),
+    );
+    assert.deepEqual(named.sort(), [...dependencyNames(manifest)].sort());
+  });
+});
+
+function dependencyNames(manifest: unknown): readonly string[] {
+  if (typeof manifest !== "object" || manifest === null) return [];
+  const groups = Object.entries(manifest).filter(([key]) => key === "dependencies" || key === "optionalDependencies");
+  return groups.flatMap(([, group]) => (typeof group === "object" && group !== null ? Object.keys(group) : []));
+}

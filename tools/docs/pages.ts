@@ -1,0 +1,88 @@
+/** docs/errors.md and docs/limits.md, written from the tables in the code; `npm run docs` writes them, a test compares. */
+import { agentErrors } from "../../agent/errors.ts";
+import { agentLimits } from "../../agent/limits.ts";
+import { certsErrorSpecs } from "../../certs/errors.ts";
+import { certsLimits } from "../../certs/limits.ts";
+import { workloadErrorSpecs } from "../../sdk/errors.ts";
+import { serverErrors } from "../../server/errors.ts";
+import { serverLimits } from "../../server/limits.ts";
+import { spiffeErrorSpecs } from "../../spiffe/errors.ts";
+import { spiffeLimits } from "../../spiffe/limits.ts";
+import { commonErrors } from "../../transport/errors/common.ts";
+import { transportErrors } from "../../transport/errors/transport.ts";
+import { transportLimits } from "../../transport/limits.ts";
+
+type Specs = Readonly<Record<string, { readonly status?: string; readonly meaning: string; readonly fix: string }>>;
+type Limits = Readonly<Record<string, { readonly value: number; readonly reason: string }>>;
+
+const errorTables: readonly (readonly [string, string, Specs])[] = [
+  ["Any service", "Every gRPC service of ours can answer with these.", commonErrors.specs],
+  ["Connections", "From the transport, on either side.", transportErrors.specs],
+  ["Server", "From the server's API, its store and its authorities.", serverErrors.specs],
+  ["Agent", "From the agent and its Workload API.", agentErrors.specs],
+  ["SPIFFE values", "Identities, SVIDs and bundles that are not what they must be.", spiffeErrorSpecs],
+  ["Certificates and keys", "DER, certificates, requests, keys and chains.", certsErrorSpecs],
+  ["Node SDK", "Thrown by `@countersign/workload`.", workloadErrorSpecs],
+];
+
+const limitTables: readonly (readonly [string, Limits])[] = [
+  ["Connections and calls", transportLimits],
+  ["Server", serverLimits],
+  ["Agent", agentLimits],
+  ["SPIFFE values", spiffeLimits],
+  ["Certificates and keys", certsLimits],
+];
+
+/** Page path → content. */
+export function generatedPages(): ReadonlyMap<string, string> {
+  return new Map([
+    ["docs/errors.md", errorsPage()],
+    ["docs/limits.md", limitsPage()],
+  ]);
+}
+
+function errorsPage(): string {
+  const intro = `# Errors
+
+Every refusal has a stable code. Over gRPC it travels as \`google.rpc.ErrorInfo\` (\`reason\` = the code, \`domain\` =
+\`countersign\`, metadata \`fix\` and \`request_id\`) beside the status; the CLI prints it behind the message. Match on the
+code, never on the text. This page is written from the tables in the code (\`npm run docs\`).`;
+  const sections = errorTables.map(([title, about, specs]) => {
+    const hasStatus = Object.values(specs).some((spec) => spec.status !== undefined);
+    const rows = Object.entries(specs)
+      .sort(([left], [right]) => (left < right ? -1 : 1))
+      .map(([code, { status, meaning, fix }]) => [
+        `\`${code}\``,
+        ...(hasStatus ? [status ?? ""] : []),
+        cell(meaning),
+        cell(fix),
+      ]);
+    return `## ${title}\n\n${about}\n\n${table(["code", ...(hasStatus ? ["status"] : []), "meaning", "fix"], rows)}`;
+  });
+  return `${[intro, ...sections].join("\n\n")}\n`;
+}
+
+function limitsPage(): string {
+  const intro = `# Limits
+
+Nothing is unbounded: each limit is named in one place in the code, with its reason. This page is written from there
+(\`npm run docs\`). Names say the unit where it is not a count.`;
+  const sections = limitTables.map(([title, limits]) => {
+    const rows = Object.entries(limits).map(([name, { value, reason }]) => [
+      `\`${name}\``,
+      String(value),
+      cell(reason),
+    ]);
+    return `## ${title}\n\n${table(["limit", "value", "reason"], rows)}`;
+  });
+  return `${[intro, ...sections].join("\n\n")}\n`;
+}
+
+function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
+  const line = (cells: readonly string[]): string => `| ${cells.join(" | ")} |`;
+  return [line(head), line(head.map(() => "---")), ...rows.map(line)].join("\n");
+}
+
+function cell(text: string): string {
+  return text.replaceAll("|", "\\|");
+}
