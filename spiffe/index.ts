@@ -1,6 +1,7 @@
-export type { BundleMap } from "./bundle/bundle-map.ts";
+export { BundleMap, type ParsedBundleMap } from "./bundle/bundle-map.ts";
 export { JwtAuthority, type JwtAuthorityParts } from "./bundle/jwt-authority.ts";
-export type { SpiffeBundle } from "./bundle/spiffe-bundle.ts";
+export type { SkippedKey, SkipReason } from "./bundle/read-jwks.ts";
+export { type ParsedBundle, SpiffeBundle, type SpiffeBundleParts, type X509Authority } from "./bundle/spiffe-bundle.ts";
 export {
   type EndpointAddress,
   type EndpointKind,
@@ -16,3 +17,6 @@ export { isJwtSvidAlgorithm, type JwtSvidAlgorithm } from "./svid/jwt/algorithm.
 export { type EncodeJwtSvidOptions, encodeJwtSvid, type JwtSvidClaims, joinJws } from "./svid/jwt/encode.ts";
 export { type ClaimValue, parseJwtSvid, type UnverifiedJwtSvid } from "./svid/jwt/parse.ts";
 export { type VerifiedJwtSvid, type VerifyJwtSvidOptions, verifyJwtSvid } from "./svid/jwt/verify.ts";
+export { type ChainInput, parseCertificates } from "./svid/x509/chain.ts";
+export { type VerifiedX509Svid, type VerifyX509SvidOptions, verifyX509Svid } from "./svid/x509/verify.ts";
+export { type ParseX509SvidOptions, X509Svid, type X509SvidOptions } from "./svid/x509/x509-svid.ts";
