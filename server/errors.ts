@@ -85,6 +85,11 @@ export const serverErrors = defineErrors({
     meaning: "An SVID was asked for under an id that this server or this path of issuance does not issue.",
     fix: "report it: ids are checked before they come to issuance",
   },
+  ERR_SVID_NAMES: {
+    status: "failedPrecondition",
+    meaning: "A name in the entry cannot be put into a certificate.",
+    fix: "correct the DNS names of the entry",
+  },
   ERR_SVID_AUDIENCE: {
     status: "invalidArgument",
     meaning: "A JWT-SVID needs one to a bounded number of non-empty audiences.",
@@ -176,7 +181,7 @@ export const serverErrors = defineErrors({
   },
   ERR_AGENT_NOT_ATTESTED: {
     status: "permissionDenied",
-    meaning: "There is no attested node of this id, or its authority is no longer trusted; confirmed in the store.",
+    meaning: "There is no attested node of this id; confirmed in the store.",
     fix: "attest the agent again; after an eviction a join-token agent needs a new token",
   },
   ERR_AGENT_NOT_ACTIVE: {

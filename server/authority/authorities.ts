@@ -1,4 +1,4 @@
-import { Certificate } from "../../certs/index.ts";
+import { Certificate, issuerInfoOf } from "../../certs/index.ts";
 import {
   backOffMs,
   type Clock,
@@ -12,7 +12,7 @@ import type { AuthorityKind, AuthorityRecord } from "../domain/authority.ts";
 import { serverErrors } from "../errors.ts";
 import type { AuthorityKeyType, KeyManager } from "../issuance/ports.ts";
 import type { AuthorityStore, BundleStore } from "../store/ports.ts";
-import { issuerInfo, servedChain } from "./check-minted-ca.ts";
+import { servedChain } from "./check-minted-ca.ts";
 import { jwtKind } from "./jwt-kind.ts";
 import { type ActiveAuthority, AuthorityLifecycle, type LifecycleDeps } from "./lifecycle.ts";
 import type {
@@ -224,7 +224,7 @@ function x509IssuerOf(active: ActiveAuthority): X509Issuer | undefined {
     authorityId: record.id,
     signer,
     localKey,
-    info: issuerInfo(certificate, signer),
+    info: issuerInfoOf(certificate),
     certificate,
     chain: servedChain(record),
     notAfter: record.notAfter,

@@ -3,7 +3,7 @@ import {
   Certificate,
   encodeSpki,
   generateKey,
-  type IssuerInfo,
+  issuerInfoOf,
   randomSerial,
   svidTbs,
 } from "../../certs/index.ts";
@@ -15,15 +15,6 @@ import type { MintedX509Ca } from "./ports.ts";
 
 /** Intermediates between our CA and a trust anchor, our own included; and trust anchors of one mint. */
 const chainMax = 8;
-
-/** How the template names a CA as issuer. */
-export function issuerInfo(ca: Certificate, signer: Signer): IssuerInfo {
-  return {
-    subjectDer: ca.subjectDer,
-    subjectKeyId: Buffer.from(ca.subjectKeyId ?? "", "hex"),
-    signatureAlgorithm: signer.algorithm,
-  };
-}
 
 /** What is served behind a leaf: everything up to the trust anchor, which is in the bundle and not in the chain. */
 export function servedChain(minted: Pick<MintedX509Ca, "chain" | "anchors">): readonly Uint8Array[] {
@@ -54,7 +45,7 @@ export async function checkMintedCa(options: {
     if (ca.uriSans.length !== 1 || ca.uriSans[0] !== trustDomain.idString) {
       throw new Error("its only URI name must be the trust domain");
     }
-    const leaf = await throwAwaySvid(ca, options);
+    const leaf = await throwAwaySvid(ca);
     const x509Authorities = minted.anchors.map((der) => ({ certificate: Certificate.parse(der), tainted: false }));
     const bundle = SpiffeBundle.of(trustDomain, { x509Authorities });
     verifyX509Svid({
@@ -69,16 +60,14 @@ export async function checkMintedCa(options: {
     throw serverErrors.error("ERR_AUTHORITY_MINT_REJECTED", `the new CA certificate is not usable: ${why}`, { cause });
   }
 
-  async function throwAwaySvid(ca: Certificate, { trustDomain }: { readonly trustDomain: TrustDomain }) {
+  async function throwAwaySvid(ca: Certificate): Promise<Certificate> {
     const tbs = svidTbs({
-      issuer: issuerInfo(ca, signer),
+      issuer: issuerInfoOf(ca),
       serial: randomSerial(random.bytes(16)),
       notBeforeMs: nowMs,
       notAfterMs: Math.min(ca.notAfter, nowMs + 60_000),
       spkiDer: encodeSpki(await generateKey("ec-p256")),
       uri: `${trustDomain.idString}/countersign/throw-away`,
-      dnsSans: [],
-      subject: {},
     });
     return Certificate.parse(assembleCertificate(tbs, signer.algorithm, await signer.sign(tbs)));
   }

@@ -1,21 +1,13 @@
 import { createPublicKey, type KeyObject, sign } from "node:crypto";
-import { publicKeyType } from "../../certs/index.ts";
+import { publicKeyType, signatureAlgorithmFor } from "../../certs/index.ts";
 import { serverErrors } from "../errors.ts";
 import type { SignatureAlgorithm, Signer } from "../issuance/ports.ts";
 
 /** Which algorithm a key signs with. @throws ERR_AUTHORITY_KEY_UNSUPPORTED for a key that no authority of ours has */
 export function signatureAlgorithmOf(key: KeyObject): SignatureAlgorithm {
-  switch (publicKeyType(key)) {
-    case "ec-p256":
-      return "ES256";
-    case "ec-p384":
-      return "ES384";
-    case "rsa-2048":
-    case "rsa-4096":
-      return "RS256";
-    case "ed25519":
-      throw serverErrors.error("ERR_AUTHORITY_KEY_UNSUPPORTED", "an authority does not sign with Ed25519");
-  }
+  const algorithm = signatureAlgorithmFor(publicKeyType(key));
+  if (algorithm !== "Ed25519") return algorithm;
+  throw serverErrors.error("ERR_AUTHORITY_KEY_UNSUPPORTED", "an authority does not sign with Ed25519");
 }
 
 export function digestOf(algorithm: SignatureAlgorithm): "sha256" | "sha384" {

@@ -8,15 +8,14 @@ export function selfSigned(clock: Clock, random: Random): UpstreamAuthority {
   return {
     mintX509Ca: async ({ trustDomain, signer, subject, ttl }) => {
       const now = Math.floor(clock.now() / 1000);
-      const serial = randomSerial(random.bytes(16));
       const tbs = caTbs({
-        serial,
+        serial: randomSerial(random.bytes(16)),
         notBeforeMs: (now - backdateSeconds(ttl)) * 1000,
         notAfterMs: (now + ttl) * 1000,
         spkiDer: encodeSpki(signer.publicKey),
         uri: trustDomain.idString,
-        // Two CAs with one name break path building in OpenSSL and GnuTLS while both are in the bundle.
-        subject: { ...subject, serialNumber: BigInt(`0x${Buffer.from(serial).toString("hex")}`).toString() },
+        // The template adds the serial number as an attribute: no two CAs share a name.
+        subject,
         signatureAlgorithm: signer.algorithm,
       });
       const certificate = assembleCertificate(tbs, signer.algorithm, await signer.sign(tbs));
