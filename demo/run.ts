@@ -1,7 +1,7 @@
 import { chmodSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type CommandResult, countersign, type Running, startCountersign } from "../test/env/processes.ts";
+import { type CommandResult, countersign, isReady, type Running, startCountersign } from "../test/env/processes.ts";
 import { distinguishableWorkloads, type WorkloadIdentity } from "./identities.ts";
 import { Stage } from "./stage.ts";
 import { reportsOf, startWorkload, type TrafficReport, type Workload } from "./workloads.ts";
@@ -80,7 +80,7 @@ async function startServer(stage: Stage, folder: string, stack: AsyncDisposableS
       ...["--data-dir", join(folder, "server"), "--bind", "127.0.0.1:0", "--socket", socket],
     ]),
   );
-  const ready = await running.waitFor((line) => line["msg"] === "ready");
+  const ready = await running.waitFor(isReady);
   const address = String(ready["tcp_address"]);
   stage.tell(
     "server",
@@ -123,7 +123,7 @@ async function launchAgent(
       ...["--data-dir", join(folder, "agent", "data"), "--socket", socket, ...flags],
     ]),
   );
-  await running.waitFor((line) => line["msg"] === "ready");
+  await running.waitFor(isReady);
   return { running, socket };
 }
 

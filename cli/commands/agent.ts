@@ -1,6 +1,7 @@
 import type { Command } from "commander";
+import type { ListOptions } from "../agent/show.ts";
 import type { CommandContext, Finish } from "../context.ts";
-import { withAgentSocket, withServerSocket } from "../options.ts";
+import { type CommonOptions, withAgentSocket, withServerSocket } from "../options.ts";
 
 const runExamples = `
 Examples:
@@ -35,7 +36,8 @@ export function addAgentCommands(program: Command, context: CommandContext, fini
       (await import("../daemons.ts")).validateAgent(options, context, finish),
   );
   withAgentSocket(agent.command("healthcheck").description("ask a running agent whether it serves"), context).action(
-    async (options: never) => (await import("../healthcheck.ts")).healthcheck("agent", options, context, finish),
+    async (options: CommonOptions) =>
+      (await import("../healthcheck.ts")).healthcheck("agent", options, context, finish),
   );
   withServerSocket(
     agent
@@ -44,19 +46,23 @@ export function addAgentCommands(program: Command, context: CommandContext, fini
       .option("--attestation-type <type>", "only those attested this way")
       .option("--banned", "only banned ones"),
     context,
-  ).action(async (options: never) => (await import("../agent/show.ts")).list(options, context));
+  ).action(async (options: ListOptions) => (await import("../agent/show.ts")).list(options, context));
   withServerSocket(agent.command("count").description("how many agents the server knows"), context).action(
-    async (options: never) => (await import("../agent/show.ts")).count(options, context),
+    async (options: CommonOptions) => (await import("../agent/show.ts")).count(options, context),
   );
   withServerSocket(agent.command("show <spiffe-id>").description("one agent in full"), context).action(
-    async (id: string, options: never) => (await import("../agent/show.ts")).show(id, options, context),
+    async (id: string, options: CommonOptions) => (await import("../agent/show.ts")).show(id, options, context),
   );
   withServerSocket(
     agent.command("ban <spiffe-id>").description("refuse an agent for good; it wipes its identities (undo: evict)"),
     context,
-  ).action(async (id: string, options: never) => (await import("../agent/remove.ts")).ban(id, options, context));
+  ).action(async (id: string, options: CommonOptions) =>
+    (await import("../agent/remove.ts")).ban(id, options, context),
+  );
   withServerSocket(
     agent.command("evict <spiffe-id>").description("forget an agent; it may attest again"),
     context,
-  ).action(async (id: string, options: never) => (await import("../agent/remove.ts")).evict(id, options, context));
+  ).action(async (id: string, options: CommonOptions) =>
+    (await import("../agent/remove.ts")).evict(id, options, context),
+  );
 }

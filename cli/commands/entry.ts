@@ -1,5 +1,9 @@
 import type { Command } from "commander";
 import type { CommandContext, Finish } from "../context.ts";
+import type { CreateOptions } from "../entry/create.ts";
+import type { FilterOptions } from "../entry/show.ts";
+import type { UpdateOptions } from "../entry/update.ts";
+import type { CommonOptions } from "../options.ts";
 import { collect, parseCount, parseLife, withServerSocket } from "../options.ts";
 
 /** The flags that describe an entry, shared by create and update. */
@@ -48,15 +52,15 @@ export function addEntryCommands(program: Command, context: CommandContext, fini
       "\nExamples:\n  countersign entry create --parent-id spiffe://example.org/host/web-1 --spiffe-id spiffe://example.org/web --selector unix:uid:1000 --wait\n  countersign entry create --file entries.yaml",
     ),
     context,
-  ).action(async (options: never) => (await import("../entry/create.ts")).create(options, context, finish));
+  ).action(async (options: CreateOptions) => (await import("../entry/create.ts")).create(options, context, finish));
   withServerSocket(entry.command("show <entry-id>").description("show one entry in full"), context).action(
-    async (id: string, options: never) => (await import("../entry/show.ts")).show(id, options, context),
+    async (id: string, options: CommonOptions) => (await import("../entry/show.ts")).show(id, options, context),
   );
   withServerSocket(filterFlags(entry.command("list").description("list entries")), context).action(
-    async (options: never) => (await import("../entry/show.ts")).list(options, context),
+    async (options: FilterOptions) => (await import("../entry/show.ts")).list(options, context),
   );
   withServerSocket(filterFlags(entry.command("count").description("count entries")), context).action(
-    async (options: never) => (await import("../entry/show.ts")).count(options, context),
+    async (options: FilterOptions) => (await import("../entry/show.ts")).count(options, context),
   );
   withServerSocket(
     waitFlags(
@@ -65,13 +69,13 @@ export function addEntryCommands(program: Command, context: CommandContext, fini
       ).option("--file <path>", "whole entries (with id) from a YAML or JSON file, or - for standard input"),
     ).addHelpText("after", "\nExample:\n  countersign entry update 0197… --dns db.internal --wait"),
     context,
-  ).action(async (id: string | undefined, options: never) =>
+  ).action(async (id: string | undefined, options: UpdateOptions) =>
     (await import("../entry/update.ts")).update(id, options, context, finish),
   );
   withServerSocket(
     entry.command("delete <entry-id...>").description("delete entries; their SVIDs are withdrawn at once"),
     context,
-  ).action(async (ids: readonly string[], options: never) =>
+  ).action(async (ids: readonly string[], options: CommonOptions) =>
     (await import("../entry/delete.ts")).remove(ids, options, context, finish),
   );
 }

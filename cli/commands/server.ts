@@ -1,6 +1,6 @@
 import type { Command } from "commander";
 import type { CommandContext, Finish } from "../context.ts";
-import { withServerSocket } from "../options.ts";
+import { type CommonOptions, withServerSocket } from "../options.ts";
 
 const runExamples = `
 Examples:
@@ -30,6 +30,7 @@ export function addServerCommands(program: Command, context: CommandContext, fin
       (await import("../daemons.ts")).validateServer(options, context, finish),
   );
   withServerSocket(server.command("healthcheck").description("ask a running server whether it serves"), context).action(
-    async (options: never) => (await import("../healthcheck.ts")).healthcheck("server", options, context, finish),
+    async (options: CommonOptions) =>
+      (await import("../healthcheck.ts")).healthcheck("server", options, context, finish),
   );
 }

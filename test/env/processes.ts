@@ -19,11 +19,12 @@ export interface SpawnOptions {
   readonly execPath?: string;
 }
 
-/** A child process whose standard output is lines of JSON (a daemon's log) or text. */
+/** A child process whose output is read line by line, both streams in order of arrival; a log line is JSON. */
 export class Running implements AsyncDisposable {
   readonly child: ChildProcess;
   readonly #lines: string[] = [];
-  #errors = "";
+  readonly #stdout: string[] = [];
+  readonly #stderr: string[] = [];
   readonly #waiting = new Set<() => void>();
   /** Resolves with the exit code (or the signal's name) once the process has ended and its output is read. */
   readonly ended: Promise<number | string>;
@@ -39,17 +40,19 @@ export class Running implements AsyncDisposable {
     });
     const { stdout, stderr } = this.child;
     if (stdout === null || stderr === null) throw new Error("the child has no output");
-    createInterface({ input: stdout }).on("line", (line) => {
-      this.#lines.push(line);
-      this.#wake();
-    });
-    stderr.on("data", (chunk: Buffer) => {
-      this.#errors = (this.#errors + chunk.toString("utf8")).slice(-20_000);
-      this.#wake();
-    });
+    for (const [stream, own] of [
+      [stdout, this.#stdout],
+      [stderr, this.#stderr],
+    ] as const) {
+      createInterface({ input: stream }).on("line", (line) => {
+        own.push(line);
+        this.#lines.push(line);
+        this.#wake();
+      });
+    }
     this.ended = new Promise((resolve) => {
       this.child.on("error", (error) => {
-        this.#errors += error.message;
+        this.#stderr.push(error.message);
       });
       this.child.on("close", (code, signal) => {
         this.#exit = code ?? signal ?? "unknown";
@@ -63,13 +66,17 @@ export class Running implements AsyncDisposable {
     return this.child.pid ?? 0;
   }
 
-  /** Lines of standard output so far. */
+  /** Lines of both streams so far. */
   get lines(): readonly string[] {
     return this.#lines;
   }
 
+  get stdout(): string {
+    return this.#stdout.join("\n");
+  }
+
   get stderr(): string {
-    return this.#errors;
+    return this.#stderr.join("\n");
   }
 
   get log(): readonly LogLine[] {
@@ -93,7 +100,7 @@ export class Running implements AsyncDisposable {
   }
 
   tail(lines = 30): string {
-    return `${this.#lines.slice(-lines).join("\n")}\n${this.#errors.slice(-4000)}`;
+    return this.#lines.slice(-lines).join("\n");
   }
 
   kill(signal: NodeJS.Signals = "SIGKILL"): void {
@@ -149,7 +156,12 @@ export async function countersign(
   const running = startCountersign(args, options);
   running.child.stdin?.end(options.input ?? "");
   const code = await running.ended;
-  return { code, stdout: running.lines.join("\n"), stderr: running.stderr };
+  return { code, stdout: running.stdout, stderr: running.stderr };
+}
+
+/** The log line by which a daemon says that it serves. */
+export function isReady(line: LogLine): boolean {
+  return line["message"] === "ready";
 }
 
 function parseLine(text: string): LogLine {

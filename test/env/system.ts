@@ -2,7 +2,14 @@
 import { chmodSync, mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type CommandResult, countersign, type Running, type SpawnOptions, startCountersign } from "./processes.ts";
+import {
+  type CommandResult,
+  countersign,
+  isReady,
+  type Running,
+  type SpawnOptions,
+  startCountersign,
+} from "./processes.ts";
 
 export interface ServerOptions {
   /** Lines of the YAML file. */
@@ -89,7 +96,7 @@ export class System implements AsyncDisposable {
       spawn,
     );
     this.#server = running;
-    const ready = await running.waitFor((line) => line["msg"] === "ready", 15_000);
+    const ready = await running.waitFor(isReady, 15_000);
     this.#address = String(ready["tcp_address"]);
     return running;
   }
@@ -138,7 +145,7 @@ export class System implements AsyncDisposable {
       options.spawn,
     );
     this.#agents.add(running);
-    await running.waitFor((line) => line["msg"] === "ready", 15_000);
+    await running.waitFor(isReady, 15_000);
     return { name, running, socket, folder, alias, token };
   }
 
