@@ -9,7 +9,7 @@ export interface Clock {
   monotonic(): number;
   /** Runs `task` once after `delayMs` (≥ 0; longer than 2^31-1 ms is allowed). Does not keep the process alive. */
   setTimer(delayMs: number, task: () => void): Timer;
-  /** Resolves after `delayMs`; rejects with `signal.reason` when aborted. */
+  /** Resolves after `delayMs`; rejects with `signal.reason` when aborted. Keeps the process alive: somebody waits. */
   sleep(delayMs: number, options?: { readonly signal?: AbortSignal }): Promise<void>;
 }
 
@@ -24,16 +24,18 @@ class SystemTimer implements Timer {
   #handle: NodeJS.Timeout | undefined;
   readonly #dueAt: number;
   readonly #task: () => void;
+  readonly #keepsAlive: boolean;
 
-  constructor(delayMs: number, task: () => void) {
+  constructor(delayMs: number, task: () => void, keepsAlive: boolean) {
     this.#dueAt = performance.now() + delayMs;
     this.#task = task;
+    this.#keepsAlive = keepsAlive;
     this.#arm(delayMs);
   }
 
   #arm(leftMs: number): void {
     this.#handle = setTimeout(() => this.#fire(), Math.min(Math.max(0, leftMs), longestTimerMs));
-    this.#handle.unref();
+    if (!this.#keepsAlive) this.#handle.unref();
   }
 
   #fire(): void {
@@ -52,8 +54,11 @@ class SystemTimer implements Timer {
 export const systemClock: Clock = {
   now: () => Date.now(),
   monotonic: () => performance.now(),
-  setTimer: (delayMs, task) => new SystemTimer(delayMs, task),
-  sleep: (delayMs, options) => sleepWith(systemClock, delayMs, options?.signal),
+  setTimer: (delayMs, task) => new SystemTimer(delayMs, task, false),
+  sleep: (delayMs, options) => {
+    const waiting = { setTimer: (ms: number, task: () => void) => new SystemTimer(ms, task, true) };
+    return sleepWith(waiting, delayMs, options?.signal);
+  },
 };
 
 /** `sleep` in terms of `setTimer`; for implementations of `Clock`. */
