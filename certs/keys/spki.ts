@@ -90,7 +90,20 @@ export function rawPublicKey(jwk: JsonWebKey): readonly Uint8Array[] {
 
 /** Imports a SubjectPublicKeyInfo. Throws ERR_KEY_UNSUPPORTED, ERR_KEY_INVALID (point not on the curve), ERR_DER_…. */
 export function decodeSpki(spkiDer: Uint8Array): KeyObject {
+  return importSpki(spkiDer).key;
+}
+
+export interface TypedKey {
+  readonly key: KeyObject;
+  readonly type: KeyType;
+}
+
+export function importSpki(spkiDer: Uint8Array): TypedKey {
   const type = spkiKeyType(spkiDer);
+  return { type, key: importPublicKey(type, spkiDer) };
+}
+
+function importPublicKey(type: KeyType, spkiDer: Uint8Array): KeyObject {
   try {
     if (importsJwkFaster && (type === "ec-p256" || type === "ec-p384")) {
       return createPublicKey({ key: ecJwk(type, spkiDer.subarray(spkiPrefixes[type].length)), format: "jwk" });

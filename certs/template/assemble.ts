@@ -1,7 +1,6 @@
-import { equalBytes, fromHex } from "../bytes.ts";
+import { fromHex, startsWithBytes } from "../bytes.ts";
 import { bitString, tlv } from "../der/encode.ts";
-import { DerReader } from "../der/reader.ts";
-import { contextConstructed, tag } from "../der/tags.ts";
+import { tag } from "../der/tags.ts";
 import { CertsError } from "../errors.ts";
 import { publicKeyType } from "../keys/key-type.ts";
 import { algorithmIdentifier, type SignatureAlgorithm, signatureAlgorithmFor } from "../keys/signature-algorithm.ts";
@@ -14,15 +13,17 @@ import type { IssuerInfo } from "./tbs.ts";
  */
 export function assembleCertificate(tbs: Uint8Array, algorithm: SignatureAlgorithm, signature: Uint8Array): Uint8Array {
   const identifier = algorithmIdentifier(algorithm);
-  const outer = DerReader.over(tbs);
-  const fields = outer.enter();
-  outer.finish();
-  fields.read(contextConstructed(0));
-  fields.read(tag.integer);
-  if (!equalBytes(fields.readWhole(tag.sequence).bytes, identifier)) {
+  if (!startsWithBytes(tbs.subarray(algorithmOffset(tbs)), identifier)) {
     throw new CertsError("ERR_TEMPLATE_INVALID", "the signed bytes name another signature algorithm");
   }
   return tlv(tag.sequence, tbs, identifier, bitString(signature));
+}
+
+/** Past the outer header, the version (5 bytes) and the serial number, in bytes that `encodeTbs` wrote. */
+function algorithmOffset(tbs: Uint8Array): number {
+  const first = tbs[1] ?? 0;
+  const serialAt = (first < 0x80 ? 2 : 2 + (first & 0x7f)) + 5;
+  return serialAt + 2 + (tbs[serialAt + 1] ?? 0);
 }
 
 /** What templates need to know of an authority. Throws ERR_TEMPLATE_INVALID, ERR_KEY_…. */

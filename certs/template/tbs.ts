@@ -1,6 +1,7 @@
 import { fromHex } from "../bytes.ts";
-import { tlv, unsignedInteger } from "../der/encode.ts";
-import { contextConstructed, tag } from "../der/tags.ts";
+import { unsignedInteger } from "../der/encode.ts";
+import { DerSplice } from "../der/splice.ts";
+import { contextConstructed } from "../der/tags.ts";
 import { encodeTime } from "../der/time.ts";
 import { CertsError } from "../errors.ts";
 import { algorithmIdentifier, type IssuerSignatureAlgorithm } from "../keys/signature-algorithm.ts";
@@ -25,23 +26,34 @@ export interface TbsParts {
 }
 
 const version3 = fromHex("a003020102");
+const nothing = new Uint8Array(0);
+/** Version, serial number, algorithm, validity and four headers: at most 5 + 23 + 15 + 36 + 20. */
+const maxOtherBytes = 128;
 
 /** TBSCertificate (RFC 5280 §4.1). Throws ERR_TEMPLATE_INVALID, ERR_DER_TIME. */
 export function encodeTbs(parts: TbsParts): Uint8Array {
   if (!(Math.trunc(parts.notAfterMs / 1000) > Math.trunc(parts.notBeforeMs / 1000))) {
     throw new CertsError("ERR_TEMPLATE_INVALID", "the validity does not end after it begins");
   }
-  return tlv(
-    tag.sequence,
-    version3,
-    serialElement(parts.serial),
-    algorithmIdentifier(parts.signatureAlgorithm),
-    parts.issuerDer,
-    tlv(tag.sequence, encodeTime(parts.notBeforeMs), encodeTime(parts.notAfterMs)),
-    parts.subjectDer,
-    parts.spkiDer,
-    tlv(contextConstructed(3), tlv(tag.sequence, ...parts.extensions)),
-  );
+  const fixed = parts.issuerDer.length + parts.subjectDer.length + parts.spkiDer.length;
+  const capacity = parts.extensions.reduce((sum, extension) => sum + extension.length, fixed + maxOtherBytes);
+  const out = new DerSplice(capacity);
+  const end = out.mark;
+  for (let i = parts.extensions.length - 1; i >= 0; i--) out.bytes(parts.extensions[i] ?? nothing);
+  out.sequence(end);
+  out.header(contextConstructed(3), end);
+  out.bytes(parts.spkiDer);
+  out.bytes(parts.subjectDer);
+  const validityEnd = out.mark;
+  out.bytes(encodeTime(parts.notAfterMs));
+  out.bytes(encodeTime(parts.notBeforeMs));
+  out.sequence(validityEnd);
+  out.bytes(parts.issuerDer);
+  out.bytes(algorithmIdentifier(parts.signatureAlgorithm));
+  out.bytes(serialElement(parts.serial));
+  out.bytes(version3);
+  out.sequence(end);
+  return out.toBytes();
 }
 
 function serialElement(serial: Uint8Array): Uint8Array {

@@ -3,8 +3,8 @@ import { equalBytes, toHex } from "../bytes.ts";
 import { DerReader } from "../der/reader.ts";
 import { contextConstructed, tag } from "../der/tags.ts";
 import { CertsError } from "../errors.ts";
-import { type SignatureAlgorithm, signatureAlgorithmOf, verifyBytes } from "../keys/signature-algorithm.ts";
-import { decodeSpki, splitSpki } from "../keys/spki.ts";
+import { type SignatureAlgorithm, signatureAlgorithmOf, verifyByType } from "../keys/signature-algorithm.ts";
+import { importSpki, splitSpki, type TypedKey } from "../keys/spki.ts";
 import { certsLimits } from "../limits.ts";
 import { oid } from "../oids.ts";
 import {
@@ -67,7 +67,7 @@ export class Certificate {
   /** Identifiers of critical extensions that nothing here processes. */
   readonly unhandledCritical: readonly string[];
   readonly #extensions: ReadonlyMap<string, Extension>;
-  #publicKey: KeyObject | undefined;
+  #imported: TypedKey | undefined;
 
   private constructor(der: Uint8Array) {
     this.der = der;
@@ -131,8 +131,7 @@ export class Certificate {
 
   /** Imported at the first call. Throws ERR_KEY_UNSUPPORTED, ERR_KEY_INVALID, ERR_DER_…. */
   publicKey(): KeyObject {
-    this.#publicKey ??= decodeSpki(this.spkiDer);
-    return this.#publicKey;
+    return this.#key().key;
   }
 
   get isEmptySubject(): boolean {
@@ -163,11 +162,16 @@ export class Certificate {
    */
   isSignedBy(issuer: Certificate): boolean {
     if (this.signatureAlgorithm === undefined) return false;
-    return verifyBytes(this.signatureAlgorithm, this.tbsDer, issuer.publicKey(), this.signature);
+    return verifyByType(this.signatureAlgorithm, this.tbsDer, issuer.#key(), this.signature);
   }
 
   equals(other: Certificate): boolean {
     return equalBytes(this.der, other.der);
+  }
+
+  #key(): TypedKey {
+    this.#imported ??= importSpki(this.spkiDer);
+    return this.#imported;
   }
 
   #parsed<T>(id: string, parse: (value: Uint8Array) => T): T | undefined {
