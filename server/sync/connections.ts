@@ -1,0 +1,125 @@
+import type { Position, SyncStatus } from "../../proto/domain/link.ts";
+import type { Clock } from "../../runtime/core/index.ts";
+import type { SpiffeId } from "../../spiffe/index.ts";
+import { serverErrors } from "../errors.ts";
+import type { Registry } from "../registry/ports.ts";
+import type { AgentSession } from "./agent-session.ts";
+
+export interface AgentConnection {
+  readonly agentId: SpiffeId;
+  readonly connected: boolean;
+  /** Unix seconds; 0 when this server has not seen it. */
+  readonly lastSeen: number;
+  /** How far the agent is known to be: the head when nothing it should have is outstanding. */
+  readonly acknowledged: Position | undefined;
+  readonly head: Position;
+  readonly agentVersion: string;
+  readonly status: SyncStatus | undefined;
+}
+
+interface Known {
+  readonly agentId: SpiffeId;
+  session: AgentSession | undefined;
+  lastSeenMs: number;
+  acknowledged: Position | undefined;
+  agentVersion: string;
+  status: SyncStatus | undefined;
+}
+
+export interface ConnectionTableDeps {
+  readonly registry: Pick<Registry, "node" | "nodes" | "position" | "onApplied">;
+  readonly clock: Clock;
+}
+
+/** What this server knows of each agent's stream. As many rows as there are nodes, at most. */
+export class ConnectionTable {
+  readonly #deps: ConnectionTableDeps;
+  readonly #known = new Map<string, Known>();
+  readonly #listeners = new Set<() => void>();
+  readonly #unsubscribe: () => void;
+
+  constructor(deps: ConnectionTableDeps) {
+    this.#deps = deps;
+    this.#unsubscribe = deps.registry.onApplied((changes) => {
+      for (const change of changes) {
+        if (change.type === "node" && change.value === undefined) this.#known.delete(change.key);
+      }
+    });
+  }
+
+  /** The session is now the agent's; an earlier one of the same agent is ended. */
+  takeOver(session: AgentSession, agentVersion: string): void {
+    const key = session.agentId.toString();
+    const known = this.#known.get(key);
+    const before = known?.session;
+    this.#known.set(key, {
+      agentId: session.agentId,
+      session,
+      lastSeenMs: this.#deps.clock.now(),
+      acknowledged: session.acknowledged,
+      agentVersion,
+      status: known?.status,
+    });
+    if (before !== undefined && before !== session) {
+      before.end(serverErrors.error("ERR_SYNC_REPLACED", `a newer stream of ${session.agentId} took over`));
+    }
+    this.#tell();
+  }
+
+  heard(session: AgentSession, status?: SyncStatus): void {
+    const known = this.#known.get(session.agentId.toString());
+    if (known?.session !== session) return;
+    known.lastSeenMs = this.#deps.clock.now();
+    known.acknowledged = session.acknowledged;
+    if (status === undefined) this.#tell();
+    else known.status = status;
+  }
+
+  release(session: AgentSession): void {
+    const known = this.#known.get(session.agentId.toString());
+    if (known?.session !== session) return;
+    known.session = undefined;
+    known.lastSeenMs = this.#deps.clock.now();
+    this.#tell();
+  }
+
+  session(agentId: SpiffeId): AgentSession | undefined {
+    return this.#known.get(agentId.toString())?.session;
+  }
+
+  *sessions(): Generator<AgentSession> {
+    for (const { session } of this.#known.values()) if (session !== undefined) yield session;
+  }
+
+  /** Called when a stream begins, acknowledges or ends. Returns the unsubscriber. */
+  onChanged(listener: () => void): () => void {
+    this.#listeners.add(listener);
+    return () => void this.#listeners.delete(listener);
+  }
+
+  /** Every attested node, connected or not. */
+  list(): readonly AgentConnection[] {
+    const head = this.#deps.registry.position;
+    return Array.from(this.#deps.registry.nodes(), (node): AgentConnection => {
+      const known = this.#known.get(node.id.toString());
+      const session = known?.session;
+      return {
+        agentId: node.id,
+        connected: session !== undefined,
+        lastSeen: Math.floor((known?.lastSeenMs ?? 0) / 1000),
+        acknowledged: session?.isUpToDate === true ? head : known?.acknowledged,
+        head,
+        agentVersion: known?.agentVersion ?? node.agentVersion,
+        status: known?.status,
+      };
+    });
+  }
+
+  close(): void {
+    this.#unsubscribe();
+  }
+
+  #tell(): void {
+    for (const listener of [...this.#listeners]) listener();
+  }
+}

@@ -1,0 +1,2 @@
+export { type AuditFields, type AuditItem, type AuditLog, auditLog, noAuditLog } from "./audit-log.ts";
+export { ServerMetrics } from "./server-metrics.ts";
