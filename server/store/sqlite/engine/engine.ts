@@ -1,14 +1,5 @@
 import type Database from "better-sqlite3";
-import type {
-  Answer,
-  Args,
-  EngineAnswer,
-  EngineRequest,
-  Operation,
-  Operations,
-  RowChange,
-  SnapshotChunk,
-} from "../protocol.ts";
+import type { Answer, Args, EngineAnswer, EngineRequest, Operation, Operations, RowChange } from "../protocol.ts";
 import { AuthorityTable } from "./authority-table.ts";
 import { BundleTable } from "./bundle-table.ts";
 import { EntryTable } from "./entry-table.ts";
@@ -144,8 +135,6 @@ export class Engine {
     }
   }
 }
-
-export type { SnapshotChunk };
 
 function run<K extends Operation>(
   handlers: { readonly [P in K]: (args: Args<P>) => Answer<P> },

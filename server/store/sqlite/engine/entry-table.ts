@@ -1,4 +1,3 @@
-import { hash } from "node:crypto";
 import type Database from "better-sqlite3";
 import type { CreateEntryAnswer, EntryRow, EntryRowChange, RowChange, UpdateEntryAnswer } from "../protocol.ts";
 import type { FeedNumbers } from "./feed-numbers.ts";
@@ -12,9 +11,24 @@ export const entryColumns = `id, spiffe_id, parent_id, selectors, x509_svid_ttl,
   ) END,
   admin, downstream, expires_at, dns_names, revision_number, store_svid, hint, created_at, additional_attributes`;
 
-/** 48 bits that equal entries share: only an index; the columns themselves are compared after it. */
+/**
+ * 53 bits that equal entries share (cyrb53). It only leads to candidates, whose columns are then compared; so it need
+ * not resist collisions, but it is stored and must never change.
+ */
 function similarHash(spiffeId: string, parentId: string, selectors: string): number {
-  return hash("sha256", `${spiffeId}\0${parentId}\0${selectors}`, "buffer").readUIntBE(0, 6);
+  let high = 0xdeadbeef;
+  let low = 0x41c6ce57;
+  for (const text of [spiffeId, parentId, selectors]) {
+    for (let index = 0; index < text.length; index += 1) {
+      const code = text.charCodeAt(index);
+      high = Math.imul(high ^ code, 2654435761);
+      low = Math.imul(low ^ code, 1597334677);
+    }
+    high = Math.imul(high ^ 0x10000, 2654435761);
+  }
+  high = Math.imul(high ^ (high >>> 16), 2246822507) ^ Math.imul(low ^ (low >>> 13), 3266489909);
+  low = Math.imul(low ^ (low >>> 16), 2246822507) ^ Math.imul(high ^ (high >>> 13), 3266489909);
+  return 4294967296 * (2097151 & low) + (high >>> 0);
 }
 
 export class EntryTable {
@@ -34,10 +48,11 @@ export class EntryTable {
   constructor(db: Database.Database, feed: FeedNumbers) {
     this.#feed = feed;
     this.#byId = db.prepare<[string], EntryRow>(`SELECT ${entryColumns} FROM entries WHERE id = ?`).raw();
+    // No ORDER BY: the index yields the oldest first anyway, and with it SQLite prepares the statement for each run.
     this.#similar = db
       .prepare<[number, string, string, string], EntryRow>(
         `SELECT ${entryColumns} FROM entries
-         WHERE similar_hash = ? AND spiffe_id = ? AND parent_id = ? AND selectors = ? ORDER BY key LIMIT 1`,
+         WHERE similar_hash = ? AND spiffe_id = ? AND parent_id = ? AND selectors = ?`,
       )
       .raw();
     this.#insert = db.prepare(

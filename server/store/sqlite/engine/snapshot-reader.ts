@@ -11,7 +11,7 @@ import { nodeColumns } from "./node-table.ts";
  * The whole state, a chunk at a time, in one read transaction of `db`. With a connection of its own writers go on
  * meanwhile; the write-ahead log keeps the old pages for it.
  */
-export class SnapshotReader {
+export class SnapshotReader implements Disposable {
   readonly position: RowPosition;
   readonly #chunks: Iterator<SnapshotChunk, undefined>;
   readonly #end: () => void;
@@ -28,7 +28,7 @@ export class SnapshotReader {
     return this.#chunks.next().value;
   }
 
-  close(): void {
+  [Symbol.dispose](): void {
     this.#end();
   }
 }

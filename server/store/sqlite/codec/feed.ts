@@ -1,0 +1,26 @@
+import type { Change, FeedItem } from "../../ports.ts";
+import type { RowChange, RowItem } from "../protocol.ts";
+import { decodeAuthority } from "./authority.ts";
+import { decodeBundle } from "./bundle.ts";
+import { decodeEntry } from "./entry.ts";
+import { decodeNode } from "./node.ts";
+import type { SharedValues } from "./shared-values.ts";
+
+export function decodeItem(item: RowItem, shared: SharedValues): FeedItem {
+  const [type, key, row] = item;
+  if (row === null) return { type, key, value: undefined };
+  switch (type) {
+    case "entry":
+      return { type, key, value: decodeEntry(row, shared) };
+    case "node":
+      return { type, key, value: decodeNode(row, shared) };
+    case "bundle":
+      return { type, key, value: decodeBundle(row, shared) };
+    case "authority":
+      return { type, key, value: decodeAuthority(row) };
+  }
+}
+
+export function decodeChange(change: RowChange, shared: SharedValues): Change {
+  return { ...decodeItem(change.item, shared), n: change.n };
+}

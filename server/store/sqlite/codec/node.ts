@@ -1,0 +1,34 @@
+import type { AttestedNode } from "../../../../proto/domain/agent.ts";
+import type { NodeRow } from "../protocol.ts";
+import { bit, encodeList } from "./entry.ts";
+import type { SharedValues } from "./shared-values.ts";
+
+export function encodeNode(node: AttestedNode): NodeRow {
+  return [
+    node.id.toString(),
+    node.attestationType,
+    encodeList(node.selectors),
+    node.serialNumber,
+    node.expiresAt,
+    node.pendingSerialNumber,
+    node.pendingExpiresAt,
+    bit(node.banned),
+    bit(node.canReattest),
+    node.agentVersion,
+  ];
+}
+
+export function decodeNode(row: NodeRow, shared: SharedValues): AttestedNode {
+  return {
+    id: shared.id(row[0]),
+    attestationType: row[1],
+    selectors: shared.selectors(row[2]),
+    serialNumber: row[3],
+    expiresAt: row[4],
+    pendingSerialNumber: row[5],
+    pendingExpiresAt: row[6],
+    banned: row[7] === 1,
+    canReattest: row[8] === 1,
+    agentVersion: row[9],
+  };
+}
