@@ -30,11 +30,14 @@ export class BundleTable {
     readonly upserts: readonly SpiffeBundle[];
     readonly removed: readonly string[];
   }): void {
+    const before = new Map(this.#foreign);
     if (change.isSnapshot) this.#foreign.clear();
     for (const name of change.removed) this.#foreign.delete(name);
     for (const bundle of change.upserts) {
-      if (bundle.trustDomain.equals(this.trustDomain)) this.#own = bundle.equals(this.#own) ? this.#own : bundle;
-      else this.#foreign.set(bundle.trustDomain.name, bundle);
+      const { name } = bundle.trustDomain;
+      // The object stays the same while the content does: views compare by identity.
+      if (name === this.trustDomain.name) this.#own = sameOr(this.#own, bundle);
+      else this.#foreign.set(name, sameOr(before.get(name), bundle));
     }
   }
 
@@ -68,4 +71,8 @@ export class BundleTable {
         )
       : this.#own.jwtAuthorities.some(({ tainted, keyId }) => tainted && keyId === authorityId);
   }
+}
+
+function sameOr(held: SpiffeBundle | undefined, incoming: SpiffeBundle): SpiffeBundle {
+  return held?.equals(incoming) === true ? held : incoming;
 }

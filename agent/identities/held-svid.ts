@@ -1,4 +1,4 @@
-import { Certificate, encodeSpki } from "../../certs/index.ts";
+import { Certificate } from "../../certs/index.ts";
 import type { RegistrationEntry } from "../../proto/domain/entry.ts";
 import type { IssuedX509Svid } from "../../proto/domain/link.ts";
 import type { SpiffeId } from "../../spiffe/index.ts";
@@ -13,7 +13,9 @@ export interface HeldSvid {
   readonly id: SpiffeId;
   /** `x509Fingerprint` of the entry that it was made for. */
   readonly fingerprint: string;
-  /** DER, leaf first, concatenated. */
+  /** DER, leaf first. */
+  readonly chain: readonly Uint8Array[];
+  /** The same, concatenated. */
   readonly chainDer: Uint8Array;
   /** PKCS#8 DER. */
   readonly keyDer: Uint8Array;
@@ -71,6 +73,7 @@ function describeSvid(
     key: identityKeyOf(entry),
     id: entry.spiffeId,
     fingerprint: x509Fingerprint(entry),
+    chain,
     chainDer: Buffer.concat(chain),
     keyDer,
     ...life,

@@ -2,9 +2,9 @@ import type { RegistrationEntry } from "../../proto/domain/entry.ts";
 import type { IssuedX509Svid, IssueResult, ServerLink } from "../../proto/domain/link.ts";
 import { backOffMs, type Clock, type Random, type TaskGroup, type Timer } from "../../runtime/core/index.ts";
 import { ServiceError } from "../../transport/index.ts";
-import { agentLimits, backOffs } from "../agentLimits.ts.value";
 import { type IdentityKey, identityKeyOf, x509Fingerprint } from "../domain/identity-key.ts";
 import { agentErrors } from "../errors.ts";
+import { agentLimits, backOffs } from "../limits.ts";
 import { DueQueue } from "./due-queue.ts";
 import type { MakeWorkloadKey, WorkloadKey } from "./workload-keys.ts";
 
@@ -46,6 +46,8 @@ export class SvidFetcher {
   readonly #tasks: TaskGroup;
   /** Everything asked for and not yet answered. */
   readonly #wanted = new Set<IdentityKey>();
+  /** Wanted for identities that have no SVID so far; they will need room in the cache. */
+  readonly #newcomers = new Set<IdentityKey>();
   /** Wanted, and neither being prepared, ready, in flight nor delayed. */
   readonly #idle = new Set<IdentityKey>();
   /** The most urgent of `idle`, in order; chosen in portions so that sorting stays cheap. */
@@ -71,13 +73,14 @@ export class SvidFetcher {
     return this.#wanted.has(key);
   }
 
-  get size(): number {
-    return this.#wanted.size;
+  get newcomers(): number {
+    return this.#newcomers.size;
   }
 
   /** Idempotent. `isUrgent`: a workload waits for it; it overtakes what was chosen already. */
-  want(key: IdentityKey, options: { readonly isUrgent: boolean }): void {
+  want(key: IdentityKey, options: { readonly isUrgent: boolean; readonly isNewcomer: boolean }): void {
     if (this.#closed) return;
+    if (options.isNewcomer) this.#newcomers.add(key);
     if (!this.#wanted.has(key)) {
       this.#wanted.add(key);
       this.#idle.add(key);
@@ -89,6 +92,7 @@ export class SvidFetcher {
   /** What is in flight is answered nevertheless; the receiver of the answer drops it. */
   forget(key: IdentityKey): void {
     this.#wanted.delete(key);
+    this.#newcomers.delete(key);
     this.#idle.delete(key);
     this.#refusals.delete(key);
     this.#delayed.delete(key);

@@ -1,0 +1,103 @@
+import { join } from "node:path";
+import { z } from "zod";
+import { decodePkcs8, encodePkcs8 } from "../../certs/index.ts";
+import { SpiffeBundle, type TrustDomain } from "../../spiffe/index.ts";
+import { agentErrors } from "../errors.ts";
+import { type NodeIdentity, nodeIdentity } from "../identity/node-identity.ts";
+import type { NodeState, NodeStore } from "../identity/node-store.ts";
+import { agentLimits } from "../limits.ts";
+import { ensureFolder, readFileBounded, removeFile, writeFileAtomic } from "./atomic-file.ts";
+
+const identityForm = z.strictObject({
+  key: z.base64(),
+  chain: z.array(z.base64()).min(1).max(16),
+  can_reattest: z.boolean(),
+});
+const stateForm = z.strictObject({
+  version: z.literal(1),
+  active: identityForm,
+  previous: identityForm.optional(),
+  proof_sha256: z.string().max(64),
+});
+
+/**
+ * The agent's data directory: `identity.json` (key and SVID together, so that a crash cannot leave one without the
+ * other) and `bundle.json` (a SPIFFE bundle document). Both 0600, replaced atomically.
+ */
+export class NodeFiles implements NodeStore {
+  readonly #trustDomain: TrustDomain;
+  readonly #statePath: string;
+  readonly #bundlePath: string;
+
+  private constructor(folder: string, trustDomain: TrustDomain) {
+    this.#trustDomain = trustDomain;
+    this.#statePath = join(folder, "identity.json");
+    this.#bundlePath = join(folder, "bundle.json");
+  }
+
+  /** Makes the folder when it is missing. */
+  static async open(folder: string, trustDomain: TrustDomain): Promise<NodeFiles> {
+    await ensureFolder(folder);
+    return new NodeFiles(folder, trustDomain);
+  }
+
+  /** @throws ServiceError `ERR_NODE_STATE_CORRUPT` */
+  async loadState(): Promise<NodeState | undefined> {
+    const text = await readFileBounded(this.#statePath, agentLimits.nodeStateBytes.value);
+    if (text === undefined) return undefined;
+    return this.#orCorrupt(this.#statePath, () => {
+      const form = stateForm.parse(JSON.parse(text));
+      return {
+        active: this.#readIdentity(form.active),
+        previous: form.previous === undefined ? undefined : this.#readIdentity(form.previous),
+        proofDigest: form.proof_sha256,
+      };
+    });
+  }
+
+  async saveState(state: NodeState): Promise<void> {
+    const form: z.infer<typeof stateForm> = {
+      version: 1,
+      active: identityToForm(state.active),
+      ...(state.previous === undefined ? {} : { previous: identityToForm(state.previous) }),
+      proof_sha256: state.proofDigest,
+    };
+    await writeFileAtomic(this.#statePath, `${JSON.stringify(form)}\n`);
+  }
+
+  async eraseState(): Promise<void> {
+    await removeFile(this.#statePath);
+  }
+
+  /** @throws ServiceError `ERR_NODE_STATE_CORRUPT` */
+  async loadBundle(): Promise<SpiffeBundle | undefined> {
+    const text = await readFileBounded(this.#bundlePath, agentLimits.nodeStateBytes.value);
+    if (text === undefined) return undefined;
+    return this.#orCorrupt(this.#bundlePath, () => SpiffeBundle.parseJwks(this.#trustDomain, text).bundle);
+  }
+
+  async saveBundle(bundle: SpiffeBundle): Promise<void> {
+    await writeFileAtomic(this.#bundlePath, bundle.toJwks());
+  }
+
+  #readIdentity(form: z.infer<typeof identityForm>): NodeIdentity {
+    const chain = form.chain.map((der) => new Uint8Array(Buffer.from(der, "base64")));
+    return nodeIdentity(this.#trustDomain, decodePkcs8(Buffer.from(form.key, "base64")), chain, form.can_reattest);
+  }
+
+  #orCorrupt<T>(path: string, read: () => T): T {
+    try {
+      return read();
+    } catch (cause) {
+      throw agentErrors.error("ERR_NODE_STATE_CORRUPT", `${path} cannot be read`, { cause });
+    }
+  }
+}
+
+function identityToForm(identity: NodeIdentity): z.infer<typeof identityForm> {
+  return {
+    key: Buffer.from(encodePkcs8(identity.key)).toString("base64"),
+    chain: identity.chain.map((der) => Buffer.from(der).toString("base64")),
+    can_reattest: identity.canReattest,
+  };
+}

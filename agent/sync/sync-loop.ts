@@ -1,0 +1,255 @@
+import type { ServerLink, SyncPage, SyncStatus } from "../../proto/domain/link.ts";
+import { backOffMs, type Clock, type Random, TaskGroup, type Timer } from "../../runtime/core/index.ts";
+import type { PermissionDeniedReason } from "../../transport/index.ts";
+import { Wakeup } from "../domain/wakeup.ts";
+import { agentErrors } from "../errors.ts";
+import { agentLimits, backOffs } from "../limits.ts";
+import type { AgentEvents } from "../telemetry/events.ts";
+import { type ChangeSet, ChangeSetAssembler } from "./change-sets.ts";
+import { deniedReason } from "./denied-reason.ts";
+import type { HeldPositions } from "./held-positions.ts";
+import { SyncSession } from "./session.ts";
+
+/** Where change sets go. */
+export interface SyncSink {
+  /** Applies all of it, or throws and has changed nothing. */
+  apply(set: ChangeSet): void;
+  /** Of the entries held. */
+  entryDigest(): string;
+  /** Entries whose SVID is still on its way. */
+  pendingIds(): readonly string[];
+  setCurrent(isCurrent: boolean): void;
+  status(): Omit<SyncStatus, "kind">;
+}
+
+export interface SyncLoopDeps {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly link: Pick<ServerLink, "openSync">;
+  readonly events: AgentEvents;
+  readonly sink: SyncSink;
+  readonly positions: HeldPositions;
+  readonly agentVersion: string;
+  /** The server has accepted the identity that the stream was opened with. */
+  readonly onAccepted: () => void;
+  /** The server no longer accepts the agent's identity. */
+  readonly onDenied: (reason: PermissionDeniedReason) => void;
+}
+
+const protocol = 1;
+const defaultStatusIntervalMs = 30_000;
+/** After a welcome to a held position, silence for this long means that nothing has changed. */
+const silenceMs = 500;
+
+/** Keeps one sync stream open for ever; moves to a new connection without a gap. */
+export class SyncLoop {
+  readonly #deps: SyncLoopDeps;
+  readonly #wakeup = new Wakeup();
+  #assembler = new ChangeSetAssembler();
+  #active: SyncSession | undefined;
+  /** Welcomed, and waiting to take the active one's place. */
+  #next: SyncSession | undefined;
+  #handingOver: Promise<void> | undefined;
+  #isCurrent = false;
+  #failures = 0;
+  #lastPending = "";
+  #lastStatus = "";
+  #statusIntervalMs = defaultStatusIntervalMs;
+  #silence: Timer | undefined;
+  readonly #tasks = new TaskGroup();
+
+  constructor(deps: SyncLoopDeps) {
+    this.#deps = deps;
+  }
+
+  get isConnected(): boolean {
+    return this.#active !== undefined && !this.#active.isClosed;
+  }
+
+  get isCurrent(): boolean {
+    return this.#isCurrent;
+  }
+
+  set statusIntervalSeconds(seconds: number) {
+    this.#statusIntervalMs = Math.min(3600, Math.max(1, seconds)) * 1000;
+  }
+
+  /** Runs until `signal` is aborted. */
+  async run(signal: AbortSignal): Promise<void> {
+    this.#tasks.run((stop) => this.#reportStatus(stop));
+    try {
+      while (!signal.aborted) await this.#once(signal);
+    } finally {
+      this.#active?.close();
+      this.#next?.close();
+      this.#silence?.cancel();
+      await this.#tasks.close();
+    }
+  }
+
+  /** The agent has a new identity: opens a stream on the new connection, then leaves the old one. */
+  handOver(): void {
+    this.#wakeup.wake();
+    if (this.#active === undefined || this.#handingOver !== undefined) return;
+    this.#handingOver = this.#prepareNext().finally(() => {
+      this.#handingOver = undefined;
+    });
+  }
+
+  /** More SVIDs have come; whoever waits on the server for them wants to know. */
+  pendingChanged(): void {
+    const position = this.#deps.positions.get("entry");
+    const session = this.#active;
+    if (position === undefined || session === undefined) return;
+    const pendingEntryIds = this.#deps.sink.pendingIds();
+    const text = pendingEntryIds.join();
+    if (text === this.#lastPending) return;
+    this.#lastPending = text;
+    session.send({ kind: "ack", type: "entry", position, pendingEntryIds });
+  }
+
+  async #once(signal: AbortSignal): Promise<void> {
+    const session = this.#next ?? this.#open();
+    const isHandOver = session === this.#next;
+    this.#next = undefined;
+    const onAbort = (): void => session.close();
+    signal.addEventListener("abort", onAbort, { once: true });
+    try {
+      if (signal.aborted) session.close();
+      await this.#follow(session, isHandOver);
+    } catch (error) {
+      await this.#recover(error, signal);
+    } finally {
+      signal.removeEventListener("abort", onAbort);
+      session.close();
+    }
+  }
+
+  async #follow(session: SyncSession, isHandOver: boolean): Promise<void> {
+    const welcome = await this.#welcomeOf(session);
+    this.#deps.onAccepted();
+    this.#active = session;
+    this.#assembler = new ChangeSetAssembler();
+    this.#lastStatus = "";
+    this.#lastPending = "";
+    if (isHandOver) this.#deps.events.syncHandedOver();
+    else this.#deps.events.syncConnected({ id: welcome.serverId, version: welcome.serverVersion });
+    const resumes = session.hello.held.some(({ type }) => type === "entry");
+    if (resumes) this.#silence = this.#deps.clock.setTimer(silenceMs, () => this.#silent(session));
+    session.adopt();
+    try {
+      await session.ended;
+    } finally {
+      this.#active = undefined;
+      this.#silence?.cancel();
+      await this.#handingOver;
+      if (this.#next === undefined) this.#setCurrent(false);
+    }
+  }
+
+  async #welcomeOf(session: SyncSession) {
+    const timer = this.#deps.clock.setTimer(agentLimits.welcomeTimeoutMs.value, () => session.close());
+    try {
+      return await session.welcomed;
+    } finally {
+      timer.cancel();
+    }
+  }
+
+  async #recover(error: unknown, signal: AbortSignal): Promise<void> {
+    if (signal.aborted) return;
+    // The server ends the old identity's streams once the new one is in use: no loss when the next stream is there.
+    if (this.#next !== undefined) return;
+    const reason = deniedReason(error);
+    if (reason !== undefined) this.#deps.onDenied(reason);
+    const delayMs = backOffMs(this.#failures, backOffs.sync, this.#deps.random);
+    this.#failures += 1;
+    this.#deps.events.syncEnded(error, delayMs);
+    await this.#wakeup.sleep(this.#deps.clock, delayMs, signal).catch(() => {});
+  }
+
+  async #prepareNext(): Promise<void> {
+    for (let attempt = 0; this.#active !== undefined && !this.#active.isClosed; attempt += 1) {
+      const session = this.#open();
+      try {
+        await this.#welcomeOf(session);
+        this.#next = session;
+        this.#active?.close();
+        return;
+      } catch (error) {
+        session.close();
+        const delayMs = backOffMs(attempt, backOffs.sync, this.#deps.random);
+        this.#deps.events.handOverFailed(error, delayMs);
+        const old = this.#active;
+        if (old === undefined) return;
+        // The old stream's end leads to an ordinary reconnection; there is nothing left to hand over then.
+        await Promise.race([this.#deps.clock.sleep(delayMs, { signal: this.#tasks.signal }), old.ended]).catch(
+          () => {},
+        );
+      }
+    }
+  }
+
+  #open(): SyncSession {
+    const hello = {
+      protocol,
+      capabilities: [],
+      held: this.#deps.positions.list(),
+      agentVersion: this.#deps.agentVersion,
+    };
+    return new SyncSession(hello, this.#deps.link.openSync(hello), (page, session) => this.#take(page, session));
+  }
+
+  #take(page: SyncPage, session: SyncSession): void {
+    if (session !== this.#active) return;
+    const set = this.#assembler.add(page);
+    if (set === undefined) return;
+    const { sink, positions, events } = this.#deps;
+    if (set.isSnapshot || !positions.isPast(set.type, set.position)) {
+      sink.apply(set);
+      positions.set(set.type, set.position);
+      events.syncApplied(set.type, set.isSnapshot, set.resources.length, set.removed.length);
+      if (set.type === "entry" && !this.#hasSameDigest(set, session)) return;
+    }
+    this.#failures = 0;
+    const position = positions.get(set.type) ?? set.position;
+    const pendingEntryIds = set.type === "entry" ? sink.pendingIds() : [];
+    if (set.type === "entry") this.#lastPending = pendingEntryIds.join();
+    session.send({ kind: "ack", type: set.type, position, pendingEntryIds });
+    if (set.type === "entry") this.#setCurrent(true);
+  }
+
+  /** A difference is repaired by a snapshot; when a snapshot itself differs, after the usual delay. */
+  #hasSameDigest(set: ChangeSet, session: SyncSession): boolean {
+    const actual = this.#deps.sink.entryDigest();
+    if (set.digest === undefined || set.digest === actual) return true;
+    this.#deps.events.digestMismatch(set.digest, actual, set.isSnapshot);
+    this.#deps.positions.forget("entry");
+    this.#setCurrent(false);
+    if (set.isSnapshot) throw agentErrors.error("ERR_SYNC_PROTOCOL", "a snapshot does not have the digest it names");
+    session.close();
+    return false;
+  }
+
+  #silent(session: SyncSession): void {
+    if (session === this.#active && !this.#assembler.isUnfinished("entry")) this.#setCurrent(true);
+  }
+
+  #setCurrent(isCurrent: boolean): void {
+    if (isCurrent === this.#isCurrent) return;
+    this.#isCurrent = isCurrent;
+    this.#deps.events.syncCurrent(isCurrent);
+    this.#deps.sink.setCurrent(isCurrent);
+  }
+
+  async #reportStatus(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      await this.#deps.clock.sleep(this.#statusIntervalMs, { signal });
+      const status = this.#deps.sink.status();
+      const text = JSON.stringify(status);
+      if (this.#active === undefined || text === this.#lastStatus) continue;
+      this.#lastStatus = text;
+      this.#active.send({ kind: "status", ...status });
+    }
+  }
+}
