@@ -1,0 +1,72 @@
+import { defineErrors, type ErrorTable } from "./service-error.ts";
+
+/** What connections and calls themselves can fail with, on either side. */
+export const transportErrors: ErrorTable<
+  | "ERR_CALL_CANCELLED"
+  | "ERR_DEADLINE_EXCEEDED"
+  | "ERR_CONNECTION_LOST"
+  | "ERR_CONNECT_FAILED"
+  | "ERR_PEER_NOT_VERIFIED"
+  | "ERR_TOO_MANY_STREAMS"
+  | "ERR_CALL_PROTOCOL"
+  | "ERR_SEND_QUEUE_FULL"
+  | "ERR_SOCKET_PATH_TOO_LONG"
+  | "ERR_SOCKET_IN_USE"
+  | "ERR_LISTEN_FAILED"
+> = defineErrors({
+  ERR_CALL_CANCELLED: {
+    status: "cancelled",
+    meaning: "The caller cancelled the call, or its connection went away before the answer.",
+    fix: "nothing to do unless the caller did not mean to cancel",
+  },
+  ERR_DEADLINE_EXCEEDED: {
+    status: "deadlineExceeded",
+    meaning: "The call's own deadline passed before the answer.",
+    fix: "give the call more time, or look why the other side is slow",
+  },
+  ERR_CONNECTION_LOST: {
+    status: "unavailable",
+    meaning: "The connection broke while the call was running; whether it was carried out is unknown.",
+    fix: "call again; look at the other side's log when it repeats",
+  },
+  ERR_CONNECT_FAILED: {
+    status: "unavailable",
+    meaning: "No connection could be made to the given address.",
+    fix: "check that the other side runs and listens there, and that nothing blocks the way",
+  },
+  ERR_PEER_NOT_VERIFIED: {
+    status: "unavailable",
+    meaning: "The other side did not prove the identity that is expected of it; nothing was sent to it.",
+    fix: "check address, trust domain and bundle; a wrong or impostor server looks like this too",
+  },
+  ERR_TOO_MANY_STREAMS: {
+    status: "resourceExhausted",
+    meaning: "The caller has as many calls open as one caller may (docs/limits.md).",
+    fix: "reuse one open stream per process, and close those no longer read",
+  },
+  ERR_CALL_PROTOCOL: {
+    status: "internal",
+    meaning: "The other side broke the gRPC protocol: bad framing, a missing status, a second message.",
+    fix: "check that it speaks gRPC and is of a version that fits",
+  },
+  ERR_SEND_QUEUE_FULL: {
+    status: "resourceExhausted",
+    meaning: "The other side does not read what is sent on a stream; the call was given up.",
+    fix: "look why the other side is stuck",
+  },
+  ERR_SOCKET_PATH_TOO_LONG: {
+    status: "failedPrecondition",
+    meaning: "The socket's path is longer than the 107 bytes the kernel takes.",
+    fix: "choose a shorter path",
+  },
+  ERR_SOCKET_IN_USE: {
+    status: "failedPrecondition",
+    meaning: "Another process listens on this socket, or something that is not a socket has its name.",
+    fix: "stop the other process, remove the file, or choose another path",
+  },
+  ERR_LISTEN_FAILED: {
+    status: "failedPrecondition",
+    meaning: "The system refused to open the listening socket; the message has its reason.",
+    fix: "check address, port, directory and permissions",
+  },
+});

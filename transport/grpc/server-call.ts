@@ -1,0 +1,276 @@
+import { constants, type IncomingHttpHeaders, type ServerHttp2Stream } from "node:http2";
+import { errorFields, type Timer } from "../../runtime/core/index.ts";
+import { commonErrors } from "../errors/common.ts";
+import { grpcStatus, ServiceError } from "../errors/service-error.ts";
+import { transportErrors } from "../errors/transport.ts";
+import type { Peer } from "../peer.ts";
+import type { RpcServerDeps } from "../server/options.ts";
+import { FrameReader, frameMessage } from "./frame.ts";
+import { MessageQueue } from "./message-queue.ts";
+import { encodeMessageText } from "./message-text.ts";
+import type { RegisteredMethod, WireCall } from "./router.ts";
+import { encodeStatusDetails } from "./status-details.ts";
+import { parseTimeout } from "./timeout.ts";
+import type { RpcContext } from "./types.ts";
+
+/** A caller that neither takes the end of an ended call nor stops sending is cut off after, milliseconds. */
+const lingerMs = 1_000;
+
+/** What a call needs of its connection. */
+export interface CallOwner {
+  readonly peer: Peer;
+  readonly deps: RpcServerDeps;
+  /** The stream is closed for good; called once. */
+  onClosed(call: ServerCall): void;
+}
+
+/** One call on the server's side of an HTTP/2 stream: framing, deadline, cancellation, status. */
+export class ServerCall implements WireCall, RpcContext {
+  readonly method: string;
+  readonly requestId: string;
+  readonly #stream: ServerHttp2Stream;
+  readonly #rawHeaders: readonly string[];
+  readonly #owner: CallOwner;
+  readonly #startedAtMs: number;
+  readonly #reader: FrameReader;
+  readonly #requests: MessageQueue<Buffer>;
+  #deadlineAtMs: number | undefined;
+  #deadlineTimer: Timer | undefined;
+  #abort: AbortController | undefined;
+  /** Set once the outcome is decided; what comes later does not change it. */
+  #outcome: { readonly error: ServiceError | undefined } | undefined;
+  #pendingWrites = 0;
+  #hasAnswer = false;
+
+  constructor(stream: ServerHttp2Stream, path: string, rawHeaders: readonly string[], owner: CallOwner) {
+    this.method = path;
+    this.#stream = stream;
+    this.#rawHeaders = rawHeaders;
+    this.#owner = owner;
+    this.#startedAtMs = owner.deps.clock.monotonic();
+    this.requestId = owner.deps.nextId();
+    this.#reader = new FrameReader(owner.deps.limits.maxReceiveMessageBytes);
+    this.#requests = new MessageQueue(() => stream.resume());
+    stream.on("error", () => {
+      // Every stream error is followed by "close", which ends the call.
+    });
+    stream.once("close", () => this.#onStreamClosed());
+  }
+
+  get context(): RpcContext {
+    return this;
+  }
+
+  get peer(): Peer {
+    return this.#owner.peer;
+  }
+
+  get signal(): AbortSignal {
+    this.#abort ??= new AbortController();
+    if (this.#outcome !== undefined) this.#abort.abort(this.#endReason());
+    return this.#abort.signal;
+  }
+
+  deadlineLeftMs(): number | undefined {
+    if (this.#deadlineAtMs === undefined) return undefined;
+    return Math.max(0, this.#deadlineAtMs - this.#owner.deps.clock.monotonic());
+  }
+
+  metadata(key: string): readonly string[] {
+    const values: string[] = [];
+    for (let index = 0; index + 1 < this.#rawHeaders.length; index += 2) {
+      if (this.#rawHeaders[index] === key) values.push(this.#rawHeaders[index + 1] ?? "");
+    }
+    return values;
+  }
+
+  /** Serves the call. Never rejects. */
+  async run(method: RegisteredMethod): Promise<void> {
+    try {
+      this.#armDeadline();
+      this.#listen();
+      await method.run(this);
+      const isAnswered = method.kind !== "unary" || this.#hasAnswer;
+      this.end(isAnswered ? undefined : this.#internal(new Error("the handler gave no answer")));
+    } catch (error) {
+      this.end(error instanceof ServiceError ? this.#noted(error) : this.#internal(error));
+    }
+  }
+
+  /** Ends the call with OK or with `error`'s status. No-op when it has ended. */
+  end(error: ServiceError | undefined): void {
+    if (this.#outcome !== undefined) return;
+    this.#outcome = { error };
+    this.#deadlineTimer?.cancel();
+    this.#requests.fail(this.#endReason());
+    this.#abort?.abort(this.#endReason());
+    this.#sendStatus(error);
+  }
+
+  async request(): Promise<Buffer> {
+    let request: Buffer | undefined;
+    for await (const message of this.#requests) {
+      if (request !== undefined) throw commonErrors.error("ERR_MALFORMED_REQUEST", "more than one request message");
+      request = message;
+    }
+    if (request === undefined) throw commonErrors.error("ERR_MALFORMED_REQUEST", "no request message");
+    return request;
+  }
+
+  requests(): AsyncIterable<Buffer> {
+    return this.#requests;
+  }
+
+  send(message: Uint8Array): Promise<void> {
+    if (this.#outcome !== undefined || this.#stream.destroyed) return Promise.reject(this.#endReason());
+    const framed = this.#frame(message);
+    this.#sendHeaders();
+    this.#pendingWrites += 1;
+    return new Promise((resolve, reject) => {
+      this.#stream.write(framed, (error) => {
+        this.#pendingWrites -= 1;
+        if (this.#outcome !== undefined || (error !== undefined && error !== null)) reject(this.#endReason());
+        else resolve();
+      });
+    });
+  }
+
+  answer(message: Uint8Array): void {
+    if (this.#outcome !== undefined || this.#stream.destroyed) return;
+    if (this.#hasAnswer) throw new Error("the handler gave a second answer");
+    const framed = this.#frame(message);
+    this.#hasAnswer = true;
+    this.#sendHeaders();
+    this.#stream.write(framed);
+  }
+
+  #frame(message: Uint8Array): Buffer {
+    const { maxSendMessageBytes } = this.#owner.deps.limits;
+    if (message.byteLength > maxSendMessageBytes) {
+      const text = `the answer of ${message.byteLength} bytes is larger than ${maxSendMessageBytes}`;
+      throw commonErrors.error("ERR_MESSAGE_TOO_LARGE", text);
+    }
+    return frameMessage(message);
+  }
+
+  #armDeadline(): void {
+    const header = this.metadata("grpc-timeout")[0];
+    if (header === undefined) return;
+    const timeoutMs = parseTimeout(header);
+    if (timeoutMs === undefined) throw commonErrors.error("ERR_MALFORMED_REQUEST", "grpc-timeout is not a timeout");
+    this.#deadlineAtMs = this.#startedAtMs + timeoutMs;
+    this.#deadlineTimer = this.#owner.deps.clock.setTimer(timeoutMs, () => {
+      this.end(transportErrors.error("ERR_DEADLINE_EXCEEDED", "the call's deadline passed"));
+    });
+  }
+
+  #listen(): void {
+    this.#stream.on("data", (chunk: Buffer) => {
+      this.#stream.pause();
+      if (this.#outcome !== undefined) return;
+      try {
+        const messages = this.#reader.push(chunk);
+        if (messages.length === 0) this.#stream.resume();
+        this.#requests.push(messages);
+      } catch (error) {
+        this.end(error instanceof ServiceError ? error : this.#internal(error));
+      }
+    });
+    this.#stream.once("end", () => {
+      const isCut = this.#reader.isMidMessage;
+      this.#requests.end(
+        isCut ? commonErrors.error("ERR_MALFORMED_REQUEST", "the request ends inside a message") : undefined,
+      );
+    });
+  }
+
+  #sendHeaders(): void {
+    if (this.#stream.headersSent) return;
+    this.#stream.respond(
+      { [constants.HTTP2_HEADER_STATUS]: 200, [constants.HTTP2_HEADER_CONTENT_TYPE]: "application/grpc" },
+      { waitForTrailers: true },
+    );
+  }
+
+  #sendStatus(error: ServiceError | undefined): void {
+    const stream = this.#stream;
+    if (stream.destroyed || stream.closed) return;
+    const trailers = statusTrailers(error, this.requestId);
+    if (stream.headersSent) {
+      stream.once("wantTrailers", () => {
+        if (!stream.destroyed && !stream.closed) stream.sendTrailers(trailers);
+        this.#stopReading();
+      });
+      stream.end();
+      if (this.#pendingWrites > 0) this.#closeLater(constants.NGHTTP2_CANCEL);
+      return;
+    }
+    const head = { [constants.HTTP2_HEADER_STATUS]: 200, [constants.HTTP2_HEADER_CONTENT_TYPE]: "application/grpc" };
+    stream.respond({ ...head, ...trailers }, { endStream: true });
+    this.#stopReading();
+  }
+
+  /**
+   * The answer is complete: whatever the caller still sends is thrown away, and after a moment cut off. Not at once:
+   * a reset would overtake the status that is still on its way out.
+   */
+  #stopReading(): void {
+    this.#stream.resume();
+    if (this.#stream.closed || this.#stream.state.state === constants.NGHTTP2_STREAM_STATE_HALF_CLOSED_REMOTE) return;
+    this.#closeLater(constants.NGHTTP2_NO_ERROR);
+  }
+
+  #closeLater(code: number): void {
+    this.#owner.deps.clock.setTimer(lingerMs, () => {
+      if (!this.#stream.closed) this.#stream.close(code);
+    });
+  }
+
+  #onStreamClosed(): void {
+    this.end(transportErrors.error("ERR_CALL_CANCELLED", "the caller went away"));
+    const { metrics, name, clock, router } = this.#owner.deps;
+    const method = router.method(this.method);
+    const label = method === undefined ? "unknown" : this.method;
+    metrics.handled.add(1, name, label, this.#outcome?.error?.status ?? "ok");
+    if (method?.kind === "unary") metrics.duration.observe((clock.monotonic() - this.#startedAtMs) / 1_000, label);
+    this.#owner.onClosed(this);
+  }
+
+  #endReason(): ServiceError {
+    return this.#outcome?.error ?? transportErrors.error("ERR_CALL_CANCELLED", "the call is over");
+  }
+
+  /** An error nobody declared: the caller gets a code and the id under which the log has the cause. */
+  #internal(cause: unknown): ServiceError {
+    const error = commonErrors.error("ERR_INTERNAL", "internal error", { cause });
+    this.#log("error", error);
+    return error;
+  }
+
+  #noted(error: ServiceError): ServiceError {
+    if (error.status === "internal") this.#log("error", error);
+    else if (error.cause !== undefined) this.#log("debug", error);
+    return error;
+  }
+
+  #log(level: "error" | "debug", error: ServiceError): void {
+    const fields = { request_id: this.requestId, method: this.method, ...errorFields(error) };
+    this.#owner.deps.logger[level](fields, "call failed");
+  }
+}
+
+function statusTrailers(error: ServiceError | undefined, requestId: string): Record<string, string> {
+  if (error === undefined) return { "grpc-status": "0" };
+  return {
+    "grpc-status": String(grpcStatus[error.status]),
+    "grpc-message": encodeMessageText(error.message),
+    "grpc-status-details-bin": Buffer.from(encodeStatusDetails(error, requestId)).toString("base64").replace(/=+$/, ""),
+  };
+}
+
+/** Why a stream is no gRPC call that could be answered as one; the HTTP status to give. */
+export function notGrpc(headers: IncomingHttpHeaders): number | undefined {
+  if (headers[":method"] !== "POST") return 405;
+  const contentType = headers["content-type"];
+  return contentType !== undefined && /^application\/grpc(\+proto)?($|;)/.test(contentType) ? undefined : 415;
+}

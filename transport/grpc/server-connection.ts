@@ -1,0 +1,128 @@
+import {
+  constants,
+  type IncomingHttpHeaders,
+  performServerHandshake,
+  type ServerHttp2Session,
+  type ServerHttp2Stream,
+} from "node:http2";
+import type { Duplex } from "node:stream";
+import { commonErrors } from "../errors/common.ts";
+import type { ServiceError } from "../errors/service-error.ts";
+import { transportErrors } from "../errors/transport.ts";
+import type { Peer } from "../peer.ts";
+import type { RpcServerDeps } from "../server/options.ts";
+import { notGrpc, ServerCall } from "./server-call.ts";
+
+/** The HTTP/2 session of one accepted connection, whose peer is established already. */
+export class ServerConnection {
+  readonly peer: Peer;
+  readonly deps: RpcServerDeps;
+  readonly #session: ServerHttp2Session;
+  readonly #calls = new Set<ServerCall>();
+  readonly #onGone: (connection: ServerConnection) => void;
+  /** When it last had no call; `undefined` while it has. */
+  #idleSinceMs: number | undefined;
+  #isGreeted = false;
+
+  constructor(socket: Duplex, peer: Peer, deps: RpcServerDeps, onGone: (connection: ServerConnection) => void) {
+    this.peer = peer;
+    this.deps = deps;
+    this.#onGone = onGone;
+    this.#idleSinceMs = deps.clock.monotonic();
+    this.#session = performServerHandshake(socket, sessionOptions(deps));
+    this.#session.once("remoteSettings", () => {
+      this.#isGreeted = true;
+    });
+    this.#session.on("stream", (stream, headers, _flags, rawHeaders) => {
+      this.#onStream(stream, headers, rawHeaders);
+    });
+    this.#session.on("error", () => {
+      // Broken frames and broken sockets end in "close", too.
+    });
+    this.#session.once("close", () => this.#onGone(this));
+  }
+
+  get calls(): Iterable<ServerCall> {
+    return this.#calls;
+  }
+
+  get callCount(): number {
+    return this.#calls.size;
+  }
+
+  /** Closes it when it has been silent too long: no HTTP/2 preface in time, or no call for the idle time. */
+  sweep(nowMs: number): void {
+    if (this.#idleSinceMs === undefined) return;
+    const silentMs = nowMs - this.#idleSinceMs;
+    if (!this.#isGreeted && silentMs >= this.deps.limits.handshakeTimeoutMs) this.destroy();
+    else if (silentMs >= this.deps.limits.idleTimeoutMs) this.#session.close();
+  }
+
+  /** GOAWAY; calls already running go on. */
+  drain(): void {
+    if (!this.#session.closed) this.#session.close();
+  }
+
+  /** Ends the calls that `predicate` chooses with `error`. */
+  endCalls(predicate: (call: ServerCall) => boolean, error: ServiceError): void {
+    for (const call of [...this.#calls]) if (predicate(call)) call.end(error);
+  }
+
+  destroy(): void {
+    if (!this.#session.destroyed) this.#session.destroy(undefined, constants.NGHTTP2_CANCEL);
+  }
+
+  #onStream(stream: ServerHttp2Stream, headers: IncomingHttpHeaders, rawHeaders: readonly string[]): void {
+    const { router, admission } = this.deps;
+    const httpStatus = notGrpc(headers);
+    if (httpStatus !== undefined) {
+      refuse(stream, httpStatus);
+      return;
+    }
+    const path = String(headers[":path"]);
+    const call = new ServerCall(stream, path, rawHeaders, this);
+    this.#calls.add(call);
+    this.#idleSinceMs = undefined;
+    if (!admission.enter(this.peer)) {
+      this.#refused.add(call);
+      call.end(transportErrors.error("ERR_TOO_MANY_STREAMS", "too many calls open for this caller"));
+      return;
+    }
+    const method = router.method(path);
+    if (method === undefined) {
+      call.end(commonErrors.error("ERR_UNIMPLEMENTED", `method ${path.slice(0, 128)} is not served`));
+      return;
+    }
+    void call.run(method);
+  }
+
+  /** Calls that admission did not count. */
+  readonly #refused = new Set<ServerCall>();
+
+  onClosed(call: ServerCall): void {
+    this.#calls.delete(call);
+    if (!this.#refused.delete(call)) this.deps.admission.leave(this.peer);
+    if (this.#calls.size === 0) this.#idleSinceMs = this.deps.clock.monotonic();
+  }
+}
+
+function refuse(stream: ServerHttp2Stream, httpStatus: number): void {
+  stream.on("error", () => {
+    // The stream is refused; how its end fails does not matter.
+  });
+  stream.respond({ [constants.HTTP2_HEADER_STATUS]: httpStatus }, { endStream: true });
+  stream.close(constants.NGHTTP2_NO_ERROR);
+}
+
+function sessionOptions({ limits }: RpcServerDeps): Parameters<typeof performServerHandshake>[1] {
+  return {
+    maxSessionMemory: limits.maxSessionMemoryMb,
+    maxSendHeaderBlockLength: 64 * 1024,
+    maxHeaderListPairs: 64,
+    settings: {
+      enablePush: false,
+      maxConcurrentStreams: limits.maxConcurrentStreams,
+      maxHeaderListSize: limits.maxMetadataBytes,
+    },
+  };
+}

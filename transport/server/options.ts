@@ -1,0 +1,38 @@
+import type { Clock, Logger, Metrics, Random } from "../../runtime/core/index.ts";
+import type { RpcRouter } from "../grpc/router.ts";
+import type { ListenerLimits } from "../grpc/types.ts";
+import type { Peer } from "../peer.ts";
+import type { TransportMetrics } from "./metrics.ts";
+
+/** What every listener takes besides its address. */
+export interface ListenerOptions {
+  readonly router: RpcRouter;
+  /** Default: `transportLimits` of the listener's kind. */
+  readonly limits?: ListenerLimits;
+  readonly logger?: Logger;
+  /** Give the result of `transportMetrics(metrics)` when several listeners share one registry. */
+  readonly metrics?: Metrics | TransportMetrics;
+  readonly clock?: Clock;
+  readonly random?: Random;
+  /** Label of this listener in metrics and logs. */
+  readonly name?: string;
+}
+
+/** Counts calls over connections, so that one caller cannot take every place. */
+export interface CallAdmission {
+  /** False: refused, nothing is counted. */
+  enter(peer: Peer): boolean;
+  leave(peer: Peer): void;
+}
+
+/** The same with defaults filled in; what calls and connections work with. */
+export interface RpcServerDeps {
+  readonly name: string;
+  readonly router: RpcRouter;
+  readonly limits: ListenerLimits;
+  readonly admission: CallAdmission;
+  readonly logger: Logger;
+  readonly metrics: TransportMetrics;
+  readonly clock: Clock;
+  readonly nextId: () => string;
+}
