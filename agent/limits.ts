@@ -16,7 +16,6 @@ export const agentLimits = {
   holdDeadlineMarginMs: { value: 200, reason: "the refusal must reach the caller before its own deadline does" },
   audiences: { value: 32, reason: "audiences of one JWT-SVID; the specification recommends one" },
   audienceBytes: { value: 2_048, reason: "one audience; a SPIFFE ID of the longest kind fits" },
-  jwtSvidBytes: { value: 65_536, reason: "a token handed to ValidateJWTSVID; larger ones fit in no HTTP header" },
   claimDepth: {
     value: 32,
     reason: "nesting of validated claims; protobuf decoders give up at 100 levels, two for each of ours",
@@ -24,6 +23,7 @@ export const agentLimits = {
   attestTimeoutMs: { value: 5_000, reason: "one workload attestor; callers wait for the slowest" },
   executableBytes: { value: 1_073_741_824, reason: "an executable that is hashed; takes under a second of one core" },
   executableDigests: { value: 1_024, reason: "hashes kept of executables; one host runs fewer distinct ones" },
+  executableHashesWaiting: { value: 64, reason: "executables being hashed or waiting; each holds a file descriptor" },
   supplementaryGroups: { value: 1_024, reason: "groups of one caller that become selectors; NFS stops at 16" },
   procStatusBytes: {
     value: 1_048_576,

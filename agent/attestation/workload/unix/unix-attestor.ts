@@ -1,0 +1,204 @@
+import type { Clock } from "../../../../runtime/core/index.ts";
+import { Selector } from "../../../../spiffe/index.ts";
+import { type ProcessHandle, ServiceError } from "../../../../transport/index.ts";
+import { agentLimits } from "../../../limits.ts";
+import type { SelectorInterest, WorkloadAttestor, WorkloadCaller } from "../../../ports.ts";
+import { workloadAttestationErrors } from "../errors.ts";
+import { AccountNames } from "./account-names.ts";
+import { ExecutableDigests } from "./executable-digests.ts";
+import { executablePath } from "./executable-path.ts";
+import { HashThread } from "./hash-thread.ts";
+import { type ProcessCredentials, ProcessStatus, parseCredentialLines } from "./process-status.ts";
+
+export interface UnixAttestorOptions {
+  /** An executable larger than this is not hashed but refused. Default 1 GiB. */
+  readonly maxExecutableBytes?: number;
+  readonly passwdPath?: string;
+  readonly groupPath?: string;
+  readonly procRoot?: string;
+}
+
+/** What was found last time, so that a caller that did not change costs three system calls and no allocation to speak of. */
+interface Finding {
+  readonly credentialLines: string;
+  readonly credentials: ProcessCredentials;
+  readonly path: string | undefined;
+  readonly digest: string | undefined;
+  readonly namesVersion: number;
+  readonly selectors: readonly Selector[];
+}
+
+/**
+ * `unix` selectors: uid, user, gid, group, supplementary_gid, supplementary_group, path, sha256.
+ *
+ * uid, gid and groups are the kernel's record of who connected and must agree with /proc now. Names come from
+ * /etc/passwd and /etc/group; an id without a name makes no name selector. `path` is made whenever it may be read,
+ * `sha256` only when an entry on this agent asks for one; where an entry asks for either and the executable cannot be
+ * read, the attestation fails.
+ *
+ * @throws ServiceError ERR_CALLER_MISMATCH, ERR_CALLER_GONE, ERR_EXECUTABLE_UNREADABLE, ERR_EXECUTABLE_TOO_LARGE,
+ *   ERR_ATTESTATION_FAILED
+ */
+export class UnixAttestor implements WorkloadAttestor, AsyncDisposable {
+  readonly name = "unix";
+  readonly #procRoot: string;
+  readonly #status: ProcessStatus;
+  readonly #users: AccountNames;
+  readonly #groups: AccountNames;
+  readonly #thread: HashThread;
+  readonly #digests: ExecutableDigests;
+  readonly #findings = new WeakMap<ProcessHandle, Finding>();
+
+  constructor(clock: Clock, options: UnixAttestorOptions = {}) {
+    const fileBytes = agentLimits.accountFileBytes.value;
+    this.#procRoot = options.procRoot ?? "/proc";
+    this.#status = new ProcessStatus(this.#procRoot, agentLimits.procStatusBytes.value);
+    this.#users = new AccountNames(options.passwdPath ?? "/etc/passwd", fileBytes, clock);
+    this.#groups = new AccountNames(options.groupPath ?? "/etc/group", fileBytes, clock);
+    this.#thread = new HashThread(clock);
+    const digestOptions = {
+      maxBytes: options.maxExecutableBytes ?? agentLimits.executableBytes.value,
+      capacity: agentLimits.executableDigests.value,
+      maxRunning: agentLimits.executableHashesWaiting.value,
+    };
+    this.#digests = new ExecutableDigests(this.#thread, digestOptions, clock);
+  }
+
+  /** The same array as last time for this process handle when nothing changed. */
+  async attest(caller: WorkloadCaller, wants: SelectorInterest): Promise<readonly Selector[]> {
+    const last = this.#findings.get(caller.process);
+    const credentialLines = this.#credentialLines(caller);
+    const credentials =
+      last?.credentialLines === credentialLines ? last.credentials : this.#agreed(caller, credentialLines);
+    const path = this.#path(caller, wants);
+    const found = this.#digest(caller, wants);
+    const digest = typeof found === "object" ? await found : found;
+    // Hashing took time, in which the process may have become another program or user.
+    if (typeof found === "object" && !this.#isStill(caller, wants, credentialLines, path)) {
+      throw workloadAttestationErrors.error(
+        "ERR_ATTESTATION_FAILED",
+        "the calling process changed while it was attested",
+      );
+    }
+    const namesVersion = this.#users.refresh() + this.#groups.refresh();
+    if (
+      last !== undefined &&
+      last.credentials === credentials &&
+      last.path === path &&
+      last.digest === digest &&
+      last.namesVersion === namesVersion
+    ) {
+      return last.selectors;
+    }
+    const selectors = this.#selectors(credentials, path, digest);
+    const finding = { credentialLines, credentials, path, digest, namesVersion, selectors };
+    this.#findings.set(caller.process, finding);
+    return selectors;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#thread[Symbol.asyncDispose]();
+  }
+
+  #isStill(caller: WorkloadCaller, wants: SelectorInterest, lines: string, path: string | undefined): boolean {
+    return this.#credentialLines(caller) === lines && this.#path(caller, wants) === path;
+  }
+
+  #credentialLines(caller: WorkloadCaller): string {
+    try {
+      return this.#status.credentialLines(caller.pid);
+    } catch (error) {
+      throw gone(caller, error) ?? failed("cannot read the status of the calling process", error);
+    }
+  }
+
+  #agreed(caller: WorkloadCaller, lines: string): ProcessCredentials {
+    const now = parsed(lines);
+    if (now.uid !== caller.uid || now.gid !== caller.gid || !sameIds(now.groups, caller.groups)) {
+      throw workloadAttestationErrors.error(
+        "ERR_CALLER_MISMATCH",
+        "the caller's user or groups are not those it connected with",
+      );
+    }
+    if (now.groups.length > agentLimits.supplementaryGroups.value) {
+      throw workloadAttestationErrors.error(
+        "ERR_ATTESTATION_FAILED",
+        "the caller is in more groups than the agent handles",
+      );
+    }
+    return now;
+  }
+
+  #path(caller: WorkloadCaller, wants: SelectorInterest): string | undefined {
+    try {
+      return executablePath(this.#exe(caller));
+    } catch (error) {
+      const reason = gone(caller, error);
+      if (reason !== undefined) throw reason;
+      if (!wants.wantsSelector(this.name, "path:")) return undefined;
+      throw unreadable(error);
+    }
+  }
+
+  #digest(caller: WorkloadCaller, wants: SelectorInterest): Promise<string> | string | undefined {
+    if (!wants.wantsSelector(this.name, "sha256:")) return undefined;
+    try {
+      return this.#digests.digestOf(this.#exe(caller));
+    } catch (error) {
+      if (error instanceof ServiceError) throw error;
+      throw gone(caller, error) ?? unreadable(error);
+    }
+  }
+
+  #exe(caller: WorkloadCaller): string {
+    return `${this.#procRoot}/${caller.pid}/exe`;
+  }
+
+  #selectors(credentials: ProcessCredentials, path: string | undefined, digest: string | undefined): Selector[] {
+    const values = [`uid:${credentials.uid}`, ...named("user", this.#users, credentials.uid)];
+    values.push(`gid:${credentials.gid}`, ...named("group", this.#groups, credentials.gid));
+    for (const gid of credentials.groups) {
+      values.push(`supplementary_gid:${gid}`, ...named("supplementary_group", this.#groups, gid));
+    }
+    if (path !== undefined) values.push(`path:${path}`);
+    if (digest !== undefined) values.push(`sha256:${digest}`);
+    return values.map((value) => Selector.of(this.name, value));
+  }
+}
+
+function named(kind: string, names: AccountNames, id: number): string[] {
+  const name = names.nameOf(id);
+  return name === undefined ? [] : [`${kind}:${name}`];
+}
+
+function parsed(lines: string): ProcessCredentials {
+  try {
+    return parseCredentialLines(lines);
+  } catch (error) {
+    throw failed("cannot read the status of the calling process", error);
+  }
+}
+
+function sameIds(left: readonly number[], right: readonly number[]): boolean {
+  const one = new Set(left);
+  const other = new Set(right);
+  return one.size === other.size && [...one].every((id) => other.has(id));
+}
+
+/** `undefined` while the process is there: then the failure has another cause. */
+function gone(caller: WorkloadCaller, cause: unknown): Error | undefined {
+  if (caller.process.isAlive()) return undefined;
+  return workloadAttestationErrors.error("ERR_CALLER_GONE", "the calling process is gone", { cause });
+}
+
+function unreadable(cause: unknown): Error {
+  return workloadAttestationErrors.error(
+    "ERR_EXECUTABLE_UNREADABLE",
+    "the agent may not read the caller's executable",
+    { cause },
+  );
+}
+
+function failed(message: string, cause: unknown): Error {
+  return workloadAttestationErrors.error("ERR_ATTESTATION_FAILED", message, { cause });
+}
