@@ -42,15 +42,15 @@ export default {
     only(
       "sdk-is-lean",
       "sdk",
-      ["certs", "spiffe", "proto/workload", "transport/tls", "runtime/core"],
+      ["certs", "spiffe", "proto/workload", "proto/method", "transport/(tls|client|errors)", "runtime/core"],
       "The SDK lives in other people's services: nothing heavy, nothing native.",
     ),
     {
       name: "certs-pure",
       severity: "error",
-      comment: "certs and spiffe do no I/O: of Node only crypto, buffer and util.",
+      comment: "certs and spiffe do no I/O: of Node only crypto, buffer, util, and net for isIP.",
       from: { path: "^(certs|spiffe)/", pathNot: tests },
-      to: { dependencyTypes: ["core"], pathNot: "^(node:)?(crypto|buffer|util)$" },
+      to: { dependencyTypes: ["core"], pathNot: "^(node:)?(crypto|buffer|util|net)$" },
     },
     {
       name: "certs-no-packages",
