@@ -4,7 +4,7 @@ import type { Issuance } from "./issuance/ports.ts";
 
 const retry = { initialMs: 1_000, capMs: 60_000 };
 /** The wall clock may be set, or the machine may sleep: look at least so often. */
-const lookMs = 60_000;
+const lookMs = 300_000;
 
 export interface TlsIdentity {
   /** DER, leaf first. */

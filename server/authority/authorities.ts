@@ -26,7 +26,7 @@ import type {
 import { x509Kind } from "./x509-kind.ts";
 
 /** The loop looks at the wall clock at least so often: it may have been set, or the machine may have slept. */
-const lookMs = 60_000;
+const lookMs = 300_000;
 const retry = { initialMs: 1_000, capMs: 60_000 };
 
 export interface AuthoritiesOptions {

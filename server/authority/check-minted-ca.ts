@@ -1,8 +1,8 @@
+import { generateKeyPairSync } from "node:crypto";
 import {
   assembleCertificate,
   Certificate,
   encodeSpki,
-  generateKey,
   issuerInfoOf,
   randomSerial,
   svidTbs,
@@ -66,7 +66,7 @@ export async function checkMintedCa(options: {
       serial: randomSerial(random.bytes(16)),
       notBeforeMs: nowMs,
       notAfterMs: Math.min(ca.notAfter, nowMs + 60_000),
-      spkiDer: encodeSpki(await generateKey("ec-p256")),
+      spkiDer: encodeSpki(generateKeyPairSync("ec", { namedCurve: "P-256" }).publicKey),
       uri: `${trustDomain.idString}/countersign/throw-away`,
     });
     return Certificate.parse(assembleCertificate(tbs, signer.algorithm, await signer.sign(tbs)));

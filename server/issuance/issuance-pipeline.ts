@@ -32,6 +32,8 @@ export interface IssuanceDeps {
   readonly runner: JobRunner;
   readonly clock: Clock;
   readonly random: Random;
+  /** For the server's own SVID; replaced in simulation, where other threads would fall behind virtual time. */
+  readonly generateKey?: (type: AuthorityKeyType) => Promise<KeyObject>;
 }
 
 type PipelineRequest = Omit<X509IssueRequest, "profile"> & { readonly profile: SvidProfile };
@@ -79,7 +81,8 @@ export class IssuancePipeline implements Issuance {
     readonly key: KeyObject;
     readonly notAfter: number;
   }> {
-    const key = await generateKey(this.#options.serverKeyType);
+    const { generateKey: generate = generateKey } = this.#deps;
+    const key = await generate(this.#options.serverKeyType);
     const id = SpiffeId.of(this.#trustDomain, "/spire/server");
     const csrDer = buildCsr({ key });
     const [outcome] = await this.#issue([

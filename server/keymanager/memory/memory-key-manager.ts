@@ -8,10 +8,16 @@ import { localSigner } from "../local-signer.ts";
 /** Keys that end with the process: every start makes new authorities. For trials, tests and simulation. */
 export class MemoryKeyManager implements KeyManager {
   readonly #keys = new Map<string, KeyObject>();
+  readonly #generate: (type: AuthorityKeyType) => Promise<KeyObject>;
+
+  /** `generate` is for simulation, where work on other threads would take real time while virtual time runs on. */
+  constructor(generate: (type: AuthorityKeyType) => Promise<KeyObject> = generateKey) {
+    this.#generate = generate;
+  }
 
   async generateKey(keyId: string, type: AuthorityKeyType): Promise<KeyObject> {
     checkKeyId(keyId);
-    const key = await generateKey(type);
+    const key = await this.#generate(type);
     this.#keys.set(keyId, key);
     return createPublicKey(key);
   }
