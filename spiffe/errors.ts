@@ -133,6 +133,10 @@ export const spiffeErrorSpecs = {
     meaning: "The leaf is a CA certificate or may sign certificates or CRLs; such a certificate never authenticates.",
     fix: "Present an end-entity certificate.",
   },
+  ERR_X509_SVID_KEY_USAGE: {
+    meaning: "The leaf has no key usage extension, or one without digitalSignature.",
+    fix: "Issue X509-SVIDs with key usage digitalSignature (X509-SVID §4.3).",
+  },
   ERR_X509_SVID_UNTRUSTED: {
     meaning: "The chain does not verify under the authorities of the SVID's own trust domain.",
     fix: "The cause says which rule failed: expired, unknown issuer, wrong signature or another.",

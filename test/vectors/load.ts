@@ -5,9 +5,14 @@ interface VectorFile<Case> {
   readonly cases: readonly Case[];
 }
 
-/** The cases of a vector file beside this one. Fails when there is none: an empty table must not pass. */
+/** The cases of a vector file beside this one. */
 export function loadVectors<Case>(name: string): readonly Case[] {
-  const file: VectorFile<Case> = JSON.parse(readFileSync(new URL(name, import.meta.url), "utf8"));
+  return loadVectorFile<Case>(name).cases;
+}
+
+/** A whole vector file; `Shared` is what all cases have in common. Fails without cases: an empty table must not pass. */
+export function loadVectorFile<Case, Shared = unknown>(name: string): VectorFile<Case> & Shared {
+  const file: VectorFile<Case> & Shared = JSON.parse(readFileSync(new URL(name, import.meta.url), "utf8"));
   if (file.cases.length === 0) throw new Error(`${name} has no cases`);
-  return file.cases;
+  return file;
 }

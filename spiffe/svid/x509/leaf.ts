@@ -3,10 +3,11 @@ import { SpiffeError } from "../../errors.ts";
 import { SpiffeId } from "../../id/spiffe-id.ts";
 
 /**
- * The duties of a validator towards a leaf (X509-SVID §5.2) that need no bundle. A missing keyUsage is accepted:
- * §5.2 does not ask for it (Q-06, ADR 0001).
+ * The duties of a validator towards a leaf (X509-SVID §5.2) that need no bundle. Beyond §5.2, a leaf without the key
+ * usage that §4.3 obliges every issuer to set is refused (ADR 0001).
  * @returns the SPIFFE ID
- * @throws SpiffeError ERR_X509_SVID_URI_SAN, ERR_X509_SVID_ID, ERR_X509_SVID_NO_PATH, ERR_X509_SVID_SIGNING_CERTIFICATE
+ * @throws SpiffeError ERR_X509_SVID_URI_SAN, ERR_X509_SVID_ID, ERR_X509_SVID_NO_PATH, ERR_X509_SVID_SIGNING_CERTIFICATE,
+ * ERR_X509_SVID_KEY_USAGE
  */
 export function checkLeaf(leaf: Certificate): SpiffeId {
   const [uri, ...more] = leaf.uriSans;
@@ -22,6 +23,9 @@ export function checkLeaf(leaf: Certificate): SpiffeId {
   const usage = leaf.keyUsage;
   if (leaf.isCa || usage?.has("keyCertSign") === true || usage?.has("cRLSign") === true) {
     throw new SpiffeError("ERR_X509_SVID_SIGNING_CERTIFICATE", "the leaf is a signing certificate");
+  }
+  if (usage?.has("digitalSignature") !== true) {
+    throw new SpiffeError("ERR_X509_SVID_KEY_USAGE", "the leaf lacks the key usage digitalSignature");
   }
   return id;
 }

@@ -28,7 +28,7 @@ export interface VerifiedX509Svid {
  * leaf's own trust domain and no other (trap P-07). Whether that identity may do anything is for the caller to decide,
  * on the whole SPIFFE ID.
  * @throws SpiffeError ERR_X509_SVID_ENCODING, …_CHAIN_LENGTH, …_URI_SAN, …_ID, …_NO_PATH, …_SIGNING_CERTIFICATE,
- * …_UNTRUSTED (the cause is a CertsError); ERR_TRUST_DOMAIN_NOT_TRUSTED, ERR_BUNDLE_NO_X509_AUTHORITIES
+ * …_KEY_USAGE, …_UNTRUSTED (the cause is a CertsError); ERR_TRUST_DOMAIN_NOT_TRUSTED, ERR_BUNDLE_NO_X509_AUTHORITIES
  */
 export function verifyX509Svid(options: VerifyX509SvidOptions): VerifiedX509Svid {
   const chain = readChain(options.chain);
