@@ -10,7 +10,7 @@ import type { AuthorityStore, BundleStore } from "../../server/store/ports.ts";
 import { TrustDomain } from "../../spiffe/index.ts";
 import { FakeAuthorityStore } from "./authority-store.ts";
 import { FakeClock } from "./fake-clock.ts";
-import { generateKeyAtOnce } from "./keys.ts";
+import { generateKeyAtOnce } from "./keys-at-once.ts";
 import { seededRandom } from "./seeded-random.ts";
 
 export const hour = 3600;
