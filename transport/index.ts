@@ -2,6 +2,7 @@
 export type { MethodDefinition } from "../proto/method.ts";
 export type { BidiCall, CallOptions, RpcChannel } from "./client/channel.ts";
 export type { KeepAlive } from "./client/connection-pool.ts";
+export { type DialTlsOptions, dialTls } from "./client/dial-tls.ts";
 export { type DialUnixOptions, dialUnix } from "./client/dial-unix.ts";
 export { commonErrors } from "./errors/common.ts";
 export {
@@ -30,8 +31,10 @@ export type {
 } from "./grpc/types.ts";
 export { type TransportLimits, transportLimits } from "./limits.ts";
 export type { Peer, ProcessHandle, TlsPeer, UnixPeer } from "./peer.ts";
+export { listenTls, type TlsListener, type TlsListenerOptions } from "./server/listen-tls.ts";
 export type { Listener, ListenerAddress } from "./server/listener.ts";
 export { type TransportMetrics, transportMetrics } from "./server/metrics.ts";
 export type { ListenerOptions } from "./server/options.ts";
+export type { TlsIdentity } from "./tls/index.ts";
 export { hardenProcess } from "./unix/harden.ts";
 export { listenUnix, type UnixListener, type UnixListenerOptions } from "./unix/listen.ts";

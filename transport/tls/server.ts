@@ -1,0 +1,195 @@
+import { type AddressInfo, createServer, type Socket } from "node:net";
+import { createServer as createTlsServer, type TLSSocket } from "node:tls";
+import type { Certificate } from "../../certs/index.ts";
+import { transportErrors } from "../errors/transport.ts";
+import { transportLimits } from "../limits.ts";
+import { Quota } from "../server/quota.ts";
+import { secureContextOptions, type TlsIdentity } from "./context.ts";
+import { readPeerChain } from "./peer-chain.ts";
+
+export interface TlsServerLimits {
+  readonly handshakeTimeoutMs: number;
+  /** Connections accepted whose handshake is not finished. */
+  readonly maxHalfOpen: number;
+  readonly maxConnections: number;
+  readonly maxConnectionsPerAddress: number;
+}
+
+export type TlsRefusal =
+  | "too-many-connections"
+  | "too-many-half-open"
+  | "handshake-failed"
+  | "no-common-protocol"
+  | "session-resumed"
+  | "no-certificate"
+  | "certificate-not-verified";
+
+export interface TlsServerOptions<Verified> {
+  /** Asked at the start and by `updateIdentity`. */
+  readonly identity: () => TlsIdentity;
+  readonly clientCertificate: "required" | "optional";
+  /** Judges a client's chain (leaf first, never empty) and throws to refuse the connection. */
+  readonly verifyPeer: (chain: readonly Certificate[]) => Verified;
+  /** The client must choose one of these. */
+  readonly alpnProtocols: readonly string[];
+  readonly limits: TlsServerLimits;
+  /** Takes over a connection that was judged; no byte of its application data has been looked at before. */
+  readonly onConnection: (connection: AcceptedTls<Verified>) => void;
+  readonly onRefused?: (reason: TlsRefusal, address: string, cause: unknown) => void;
+}
+
+export interface AcceptedTls<Verified> {
+  readonly socket: TLSSocket;
+  readonly address: string;
+  readonly port: number;
+  /** `undefined`: the client showed no certificate. */
+  readonly client: { readonly verified: Verified; readonly chain: readonly Certificate[] } | undefined;
+}
+
+export interface VerifiedTlsServer {
+  /** Rejects `ERR_LISTEN_FAILED`. */
+  listen(options: { readonly host: string; readonly port: number }): Promise<AddressInfo>;
+  /** New connections are made with what `identity()` returns now; open ones stay. Throws, and keeps the old, when it is unusable. */
+  updateIdentity(): void;
+  readonly halfOpen: number;
+  readonly connections: number;
+  /** Stops accepting and drops unfinished handshakes; established connections stay with their owner. */
+  close(): Promise<void>;
+}
+
+/**
+ * A TLS 1.3 server that hands connections over only after the client was judged by `verifyPeer`: a client that shows
+ * a certificate must show a good one. No session is ever resumed, so every connection is judged afresh.
+ */
+export function createVerifiedTlsServer<Verified>(options: TlsServerOptions<Verified>): VerifiedTlsServer {
+  return new TlsAcceptor(options);
+}
+
+type Verdict<Verified> =
+  | { readonly kind: "accepted"; readonly client: AcceptedTls<Verified>["client"] }
+  | { readonly kind: "refused"; readonly reason: TlsRefusal; readonly cause?: unknown };
+
+class TlsAcceptor<Verified> implements VerifiedTlsServer {
+  readonly #options: TlsServerOptions<Verified>;
+  readonly #places: Quota;
+  /** Sockets in their handshake, by remote address and port. */
+  readonly #halfOpen = new Map<string, Socket>();
+  readonly #tcp = createServer({ noDelay: true, keepAlive: true, keepAliveInitialDelay: 30_000 }, (socket) =>
+    this.#accept(socket),
+  );
+  readonly #tls: ReturnType<typeof createTlsServer>;
+
+  constructor(options: TlsServerOptions<Verified>) {
+    const { limits, alpnProtocols } = options;
+    this.#options = options;
+    this.#places = new Quota({ total: limits.maxConnections, perKey: limits.maxConnectionsPerAddress });
+    this.#tls = createTlsServer({
+      ...secureContextOptions(options.identity()),
+      ALPNProtocols: [...alpnProtocols],
+      requestCert: true,
+      rejectUnauthorized: false,
+      handshakeTimeout: limits.handshakeTimeoutMs,
+    });
+    this.#tls.on("secureConnection", (socket) => this.#judge(socket));
+    this.#tls.on("tlsClientError", (cause, socket) => {
+      this.#refuse("handshake-failed", socket.remoteAddress ?? "", cause);
+      socket.destroy();
+    });
+  }
+
+  get halfOpen(): number {
+    return this.#halfOpen.size;
+  }
+
+  get connections(): number {
+    return this.#places.taken;
+  }
+
+  listen({ host, port }: { readonly host: string; readonly port: number }): Promise<AddressInfo> {
+    return new Promise((resolve, reject) => {
+      this.#tcp.once("error", (cause) => {
+        reject(
+          transportErrors.error("ERR_LISTEN_FAILED", `cannot listen on ${host}:${port}: ${cause.message}`, { cause }),
+        );
+      });
+      this.#tcp.listen({ host, port, backlog: transportLimits.backlog }, () => {
+        const address = this.#tcp.address();
+        if (typeof address === "object" && address !== null) resolve(address);
+      });
+    });
+  }
+
+  updateIdentity(): void {
+    this.#tls.setSecureContext(secureContextOptions(this.#options.identity()));
+  }
+
+  async close(): Promise<void> {
+    const closed = new Promise<void>((resolve) => this.#tcp.close(() => resolve()));
+    for (const socket of [...this.#halfOpen.values()]) socket.destroy();
+    // Resolves only when the last connection is gone; their owner ends those.
+    await closed;
+  }
+
+  #accept(socket: Socket): void {
+    const { remoteAddress: address, remotePort: port } = socket;
+    socket.on("error", () => {
+      // The handshake, or whoever took the connection over, hears of it.
+    });
+    if (address === undefined || port === undefined) {
+      socket.destroy();
+      return;
+    }
+    if (!this.#places.enter(address)) {
+      this.#refuse("too-many-connections", address, undefined);
+      socket.destroy();
+      return;
+    }
+    const key = `${address} ${port}`;
+    socket.once("close", () => {
+      this.#halfOpen.delete(key);
+      this.#places.leave(address);
+    });
+    if (this.#halfOpen.size >= this.#options.limits.maxHalfOpen) {
+      this.#refuse("too-many-half-open", address, undefined);
+      socket.destroy();
+      return;
+    }
+    this.#halfOpen.set(key, socket);
+    this.#tls.emit("connection", socket);
+  }
+
+  #judge(socket: TLSSocket): void {
+    const { remoteAddress: address = "", remotePort: port = 0 } = socket;
+    this.#halfOpen.delete(`${address} ${port}`);
+    socket.on("error", () => {
+      // Whoever takes the socket hears of its end through "close".
+    });
+    const verdict = this.#verdict(socket);
+    if (verdict.kind === "accepted") {
+      this.#options.onConnection({ socket, address, port, client: verdict.client });
+      return;
+    }
+    this.#refuse(verdict.reason, address, verdict.cause);
+    socket.destroy();
+  }
+
+  #verdict(socket: TLSSocket): Verdict<Verified> {
+    const { alpnProtocols, clientCertificate, verifyPeer } = this.#options;
+    if (socket.isSessionReused()) return { kind: "refused", reason: "session-resumed" };
+    if (!alpnProtocols.some((protocol) => protocol === socket.alpnProtocol)) {
+      return { kind: "refused", reason: "no-common-protocol" };
+    }
+    try {
+      const chain = readPeerChain(socket);
+      if (chain.length > 0) return { kind: "accepted", client: { verified: verifyPeer(chain), chain } };
+    } catch (cause) {
+      return { kind: "refused", reason: "certificate-not-verified", cause };
+    }
+    if (clientCertificate === "required") return { kind: "refused", reason: "no-certificate" };
+    return { kind: "accepted", client: undefined };
+  }
+
+  #refuse(reason: TlsRefusal, address: string, cause: unknown): void {
+    this.#options.onRefused?.(reason, address, cause);
+  }
+}
