@@ -1,0 +1,24 @@
+import type { SpiffeBundle, TrustDomain } from "../../../spiffe/index.ts";
+import { serverErrors } from "../../errors.ts";
+import type { Registry } from "../../registry/ports.ts";
+import type { BundleStore } from "../../store/ports.ts";
+import { unaryRpc } from "../rpc.ts";
+
+export interface GetBundleNeeds {
+  readonly trustDomain: TrustDomain;
+  readonly registry: Pick<Registry, "bundle">;
+  readonly store: BundleStore;
+}
+
+/** Own trust domain's bundle; public by nature. Errors: ERR_BUNDLE_NOT_FOUND. */
+export const getBundle = unaryRpc<GetBundleNeeds, void, SpiffeBundle>({
+  method: "/spire.api.server.bundle.v1.Bundle/GetBundle",
+  callers: ["any"],
+  audit: { kind: "read" },
+  mask: "bundle",
+  handle: async ({ trustDomain, registry, store }) => {
+    const bundle = registry.bundle(trustDomain) ?? (await store.findBundle(trustDomain));
+    if (bundle === undefined) throw serverErrors.error("ERR_BUNDLE_NOT_FOUND", "bundle not found");
+    return bundle;
+  },
+});
