@@ -2,6 +2,7 @@ import { isIP } from "node:net";
 import { connect, createSecureContext, type TLSSocket } from "node:tls";
 import type { Certificate } from "../../certs/index.ts";
 import { transportErrors } from "../errors/transport.ts";
+import { isAgreed } from "./alpn.ts";
 import { secureContextOptions, type TlsIdentity } from "./context.ts";
 import { readPeerChain } from "./peer-chain.ts";
 
@@ -12,8 +13,9 @@ export interface ConnectTlsOptions<Verified> {
   readonly identity?: TlsIdentity;
   /** Judges the server's chain (leaf first, never empty) and throws to refuse it. Before it returned nothing is sent. */
   readonly verifyPeer: (chain: readonly Certificate[]) => Verified;
-  /** The server must choose one of these. */
+  /** The server must choose one of these, unless `allowsNoAlpn` and it knows no ALPN at all. */
   readonly alpnProtocols: readonly string[];
+  readonly allowsNoAlpn?: boolean;
   readonly signal?: AbortSignal;
 }
 
@@ -80,7 +82,7 @@ export function connectVerifiedTls<Verified>(options: ConnectTlsOptions<Verified
 
 function judge<Verified>(socket: TLSSocket, { host, port, ...options }: ConnectTlsOptions<Verified>): Verified {
   if (socket.isSessionReused()) throw notVerified(`${host}:${port} resumed a session nobody offered`);
-  if (!options.alpnProtocols.some((protocol) => protocol === socket.alpnProtocol)) {
+  if (!isAgreed(socket, options)) {
     const text = `${host}:${port} does not speak ${options.alpnProtocols.join(" or ")}`;
     throw transportErrors.error("ERR_CONNECT_FAILED", text);
   }

@@ -4,6 +4,7 @@ import type { Certificate } from "../../certs/index.ts";
 import { transportErrors } from "../errors/transport.ts";
 import { transportLimits } from "../limits.ts";
 import { Quota } from "../server/quota.ts";
+import { isAgreed } from "./alpn.ts";
 import { secureContextOptions, type TlsIdentity } from "./context.ts";
 import { readPeerChain } from "./peer-chain.ts";
 
@@ -30,8 +31,9 @@ export interface TlsServerOptions<Verified> {
   readonly clientCertificate: "required" | "optional";
   /** Judges a client's chain (leaf first, never empty) and throws to refuse the connection. */
   readonly verifyPeer: (chain: readonly Certificate[]) => Verified;
-  /** The client must choose one of these. */
+  /** What is offered. The client must choose one, unless `allowsNoAlpn` and it knows no ALPN at all. */
   readonly alpnProtocols: readonly string[];
+  readonly allowsNoAlpn?: boolean;
   readonly limits: TlsServerLimits;
   /** Takes over a connection that was judged; no byte of its application data has been looked at before. */
   readonly onConnection: (connection: AcceptedTls<Verified>) => void;
@@ -49,6 +51,8 @@ export interface AcceptedTls<Verified> {
 export interface VerifiedTlsServer {
   /** Rejects `ERR_LISTEN_FAILED`. */
   listen(options: { readonly host: string; readonly port: number }): Promise<AddressInfo>;
+  /** Takes over a TCP connection that was accepted elsewhere. */
+  accept(socket: Socket): void;
   /** New connections are made with what `identity()` returns now; open ones stay. Throws, and keeps the old, when it is unusable. */
   updateIdentity(): void;
   readonly halfOpen: number;
@@ -75,7 +79,7 @@ class TlsAcceptor<Verified> implements VerifiedTlsServer {
   /** Sockets in their handshake, by remote address and port. */
   readonly #halfOpen = new Map<string, Socket>();
   readonly #tcp = createServer({ noDelay: true, keepAlive: true, keepAliveInitialDelay: 30_000 }, (socket) =>
-    this.#accept(socket),
+    this.accept(socket),
   );
   readonly #tls: ReturnType<typeof createTlsServer>;
 
@@ -130,7 +134,7 @@ class TlsAcceptor<Verified> implements VerifiedTlsServer {
     await closed;
   }
 
-  #accept(socket: Socket): void {
+  accept(socket: Socket): void {
     const { remoteAddress: address, remotePort: port } = socket;
     socket.on("error", () => {
       // The handshake, or whoever took the connection over, hears of it.
@@ -174,9 +178,9 @@ class TlsAcceptor<Verified> implements VerifiedTlsServer {
   }
 
   #verdict(socket: TLSSocket): Verdict<Verified> {
-    const { alpnProtocols, clientCertificate, verifyPeer } = this.#options;
+    const { clientCertificate, verifyPeer } = this.#options;
     if (socket.isSessionReused()) return { kind: "refused", reason: "session-resumed" };
-    if (!alpnProtocols.some((protocol) => protocol === socket.alpnProtocol)) {
+    if (!isAgreed(socket, this.#options)) {
       return { kind: "refused", reason: "no-common-protocol" };
     }
     try {

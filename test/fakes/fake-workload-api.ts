@@ -1,0 +1,137 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { encodePkcs8 } from "../../certs/index.ts";
+import { workloadApiService } from "../../proto/services.ts";
+import { noMetrics, silentLogger } from "../../runtime/core/index.ts";
+import type { SpiffeBundle, X509Svid } from "../../spiffe/index.ts";
+import {
+  defineErrors,
+  type Listener,
+  listenUnix,
+  RpcRouter,
+  type ServiceError,
+  transportLimits,
+} from "../../transport/index.ts";
+
+export interface FakeUpdate {
+  readonly svids: readonly X509Svid[];
+  readonly bundles: readonly SpiffeBundle[];
+}
+
+const errors = defineErrors({
+  ERR_FAKE_DENIED: { status: "permissionDenied", meaning: "scripted", fix: "create an entry" },
+  ERR_FAKE_INVALID: { status: "invalidArgument", meaning: "scripted", fix: "" },
+  ERR_FAKE_AWAY: { status: "unavailable", meaning: "scripted", fix: "" },
+});
+
+/** A scripted Workload API on a real Unix socket: the test says what callers get. */
+export class FakeWorkloadApi implements AsyncDisposable {
+  readonly endpoint: string;
+  readonly #folder: string;
+  #listener: Listener | undefined;
+  #state: Uint8Array | FakeUpdate | ServiceError = errors.error("ERR_FAKE_DENIED", "no identity issued");
+  readonly #waiting = new Set<() => void>();
+  #calls = 0;
+
+  private constructor() {
+    this.#folder = mkdtempSync(join(tmpdir(), "w-"));
+    this.endpoint = `unix://${this.#folder}/api.sock`;
+  }
+
+  static async start(): Promise<FakeWorkloadApi> {
+    const api = new FakeWorkloadApi();
+    await api.listen();
+    return api;
+  }
+
+  /** FetchX509SVID calls so far. */
+  get calls(): number {
+    return this.#calls;
+  }
+
+  update(update: FakeUpdate): void {
+    this.#set(update);
+  }
+
+  /** Bytes in place of a response message. */
+  sendRaw(bytes: Uint8Array): void {
+    this.#set(bytes);
+  }
+
+  deny(): void {
+    this.#set(errors.error("ERR_FAKE_DENIED", "no identity issued"));
+  }
+
+  refuseForGood(): void {
+    this.#set(errors.error("ERR_FAKE_INVALID", "bad request"));
+  }
+
+  async listen(): Promise<void> {
+    const router = new RpcRouter();
+    router.serverStream(workloadApiService.FetchX509SVID, async (_request, context, sink) => {
+      this.#calls += 1;
+      if (context.metadata("workload.spiffe.io").join() !== "true")
+        throw errors.error("ERR_FAKE_INVALID", "no security header");
+      let sent: unknown;
+      for (;;) {
+        const state = this.#state;
+        if (state instanceof Error) throw state;
+        if (state !== sent) await sink.send(state instanceof Uint8Array ? state : encode(state));
+        sent = state;
+        if (this.#state === sent) await this.#changed(context.signal);
+      }
+    });
+    this.#listener = await listenUnix({
+      path: `${this.#folder}/api.sock`,
+      mode: 0o700,
+      directoryMode: 0o700,
+      router,
+      limits: transportLimits.workloadSocket,
+      logger: silentLogger,
+      metrics: noMetrics,
+    });
+  }
+
+  /** The agent goes away: open streams break, nobody listens. */
+  async disappear(): Promise<void> {
+    await this.#listener?.close({ graceMs: 0 });
+    this.#listener = undefined;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.disappear();
+    rmSync(this.#folder, { recursive: true, force: true });
+  }
+
+  #set(state: Uint8Array | FakeUpdate | ServiceError): void {
+    this.#state = state;
+    for (const wake of this.#waiting) wake();
+    this.#waiting.clear();
+  }
+
+  #changed(signal: AbortSignal): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#waiting.add(resolve);
+      signal.addEventListener("abort", () => reject(errors.error("ERR_FAKE_AWAY", "over")), { once: true });
+    });
+  }
+}
+
+function encode({ svids, bundles }: FakeUpdate): Uint8Array {
+  const own = new Set(svids.map((svid) => svid.id.trustDomain.name));
+  return workloadApiService.FetchX509SVID.responseSerialize({
+    svids: svids.map((svid) => ({
+      spiffe_id: svid.id.toString(),
+      x509_svid: Buffer.from(svid.chainDer()),
+      x509_svid_key: Buffer.from(encodePkcs8(svid.key)),
+      bundle: Buffer.from(bundles.find((bundle) => svid.id.isMemberOf(bundle.trustDomain))?.x509Der() ?? []),
+      hint: svid.hint,
+    })),
+    federated_bundles: Object.fromEntries(
+      bundles
+        .filter((bundle) => !own.has(bundle.trustDomain.name))
+        .map((bundle) => [bundle.trustDomain.idString, Buffer.from(bundle.x509Der())]),
+    ),
+  });
+}
