@@ -1,6 +1,6 @@
 import { type Logger, noMetrics, type Random, silentLogger } from "../../runtime/core/index.ts";
 import { Authorities, type AuthoritiesOptions } from "../../server/authority/authorities.ts";
-import type { UpstreamAuthority } from "../../server/authority/ports.ts";
+import type { SigningAuthorities, UpstreamAuthority } from "../../server/authority/ports.ts";
 import { selfSigned } from "../../server/authority/upstream/self-signed.ts";
 import { type IssuanceOptions, IssuancePipeline } from "../../server/issuance/issuance-pipeline.ts";
 import { inlineRunner, type JobRunner } from "../../server/issuance/job-runner.ts";
@@ -58,7 +58,7 @@ export class AuthorityWorld {
   }
 
   issuance(
-    authorities: Authorities,
+    authorities: SigningAuthorities,
     options: Partial<IssuanceOptions> = {},
     runner: JobRunner = inlineRunner,
   ): IssuancePipeline {

@@ -1,0 +1,223 @@
+import assert from "node:assert/strict";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, describe, it } from "node:test";
+import { buildCsr, Certificate } from "../../certs/index.ts";
+import type { Authorities } from "../../server/authority/authorities.ts";
+import { keyGrace } from "../../server/authority/next-action.ts";
+import { DiskKeyManager } from "../../server/keymanager/disk/disk-key-manager.ts";
+import { MemoryKeyManager } from "../../server/keymanager/memory/memory-key-manager.ts";
+import { SpiffeId, verifyJwtSvid, verifyX509Svid } from "../../spiffe/index.ts";
+import { FakeAuthorityStore } from "../fakes/authority-store.ts";
+import { AuthorityWorld, testTrustDomain } from "../fakes/authority-world.ts";
+import { generateKeyAtOnce } from "../fakes/keys-at-once.ts";
+import { type Scenario, scenarios } from "./authority-scenarios.ts";
+import { type CommitLog, CrashPlan, crashingKeyManager, crashingStore } from "./crash-plan.ts";
+
+/** Every durable write of every scenario, with a crash before it and one after it. */
+const base = await mkdtemp(join(tmpdir(), "countersign-crash-"));
+after(() => rm(base, { recursive: true, force: true }));
+
+const workloadKey = await generateKeyAtOnce("ec-p256");
+const csrDer = buildCsr({ key: workloadKey });
+
+interface Issued {
+  readonly chain: readonly Uint8Array[];
+  readonly token: string;
+}
+
+/** One history: what is asserted at its end covers all of its processes. */
+class History {
+  readonly world = new AuthorityWorld();
+  readonly issued: Issued[] = [];
+  readonly serials: string[] = [];
+  readonly log: CommitLog = { acknowledged: [], inDoubt: undefined };
+
+  async issue(authorities: Authorities): Promise<void> {
+    const id = SpiffeId.of(testTrustDomain, "/workload");
+    const common = { id, ttl: 0, notAfterCap: 0, hint: "" };
+    const issuance = this.world.issuance(authorities);
+    const [x509] = await issuance.issueX509Svids([{ ...common, csrDer, dnsNames: [], profile: "workload" }]);
+    assert.equal(x509?.kind, "issued");
+    const jwt = await issuance.issueJwtSvid({ ...common, audience: ["a"], includeJti: false });
+    if (x509?.kind !== "issued") return;
+    this.issued.push({ chain: x509.svid.chain, token: jwt.token });
+    this.serials.push(x509.serialNumber, authorities.x509Issuer().certificate.serialNumber);
+  }
+
+  /** A process whose writes are counted, and which may be told to die at one of them. Its last acts reach nobody. */
+  async crash(scenario: Scenario, plan: CrashPlan): Promise<void> {
+    const { world } = this;
+    const { store, keyManager } = world;
+    world.store = crashingStore(store, plan, this.log);
+    world.keyManager = crashingKeyManager(keyManager, plan);
+    try {
+      await scenario.during(world);
+    } catch (error) {
+      if (!plan.isDead) throw error;
+    }
+    world.store = store;
+    world.keyManager = keyManager;
+  }
+}
+
+async function check(history: History, plan: CrashPlan, before: FakeAuthorityStore | undefined): Promise<void> {
+  const { world } = history;
+  if (before !== undefined) await assertNothingLost(history, before);
+
+  const authorities = await world.start();
+  await history.issue(authorities);
+  for (const kind of ["x509", "jwt"] as const) {
+    const active = authorities.records().filter((record) => record.kind === kind && record.state === "active");
+    assert.equal(active.length, 1, `${active.length} active ${kind} authorities after ${plan.labels.at(-1)}`);
+  }
+
+  const bundle = await world.store.findBundle(testTrustDomain);
+  const atMs = world.clock.now();
+  for (const { chain, token } of history.issued) {
+    const notAfter = Certificate.parse(chain[0] ?? new Uint8Array()).notAfter;
+    if (notAfter > atMs) verifyX509Svid({ chain, bundles: { get: () => bundle }, atMs, usage: "server" });
+    const isAlive = JSON.parse(Buffer.from(token.split(".")[1] ?? "", "base64url").toString()).exp * 1000 > atMs;
+    if (isAlive) verifyJwtSvid({ token, audience: "a", bundles: { get: () => bundle }, atMs });
+  }
+  const leaves = history.serials.filter((_serial, index) => index % 2 === 0);
+  const cas = new Set(history.serials.filter((_serial, index) => index % 2 === 1));
+  assert.equal(new Set([...leaves, ...cas]).size, leaves.length + cas.size, "a serial number was used twice");
+
+  await world.clock.advance((keyGrace + 1) * 1000);
+  await authorities.tick();
+  const named = authorities.records().filter(({ state }) => state === "prepared" || state === "active");
+  assert.deepEqual([...(await world.keyManager.listKeyIds())].sort(), named.map(({ keyId }) => keyId).sort());
+  for (const { anchors } of authorities.records()) {
+    for (const anchor of anchors) {
+      assert.ok(
+        authorities.bundle.x509Authorities.some(({ certificate }) => Buffer.compare(certificate.der, anchor) === 0),
+      );
+    }
+  }
+  assert.equal(
+    authorities.bundle.x509Authorities.length,
+    authorities.records().filter(({ kind }) => kind === "x509").length,
+    "something is in the bundle that no record names",
+  );
+}
+
+/** The store holds what was acknowledged, and at most the one commit in doubt beside. */
+async function assertNothingLost({ world, log }: History, before: FakeAuthorityStore): Promise<void> {
+  for (const commit of log.acknowledged) await before.commitAuthorities(commit);
+  const held = await contentOf(world);
+  const acknowledged = await contentOf({ store: before });
+  if (held === acknowledged || log.inDoubt === undefined) {
+    assert.equal(held, acknowledged);
+    return;
+  }
+  await before.commitAuthorities(log.inDoubt);
+  assert.equal(held, await contentOf({ store: before }));
+}
+
+async function contentOf({ store }: Pick<AuthorityWorld, "store">): Promise<string> {
+  const records = [...(await store.listAuthorities())];
+  const texts = records.map(({ kind, id, state, keyId, changedAt }) => [kind, id, state, keyId, changedAt].join(" "));
+  const bundle = await store.findBundle(testTrustDomain);
+  return [...texts.sort(), bundle?.with({ sequenceNumber: undefined }).toJwks()].join("\n");
+}
+
+async function copyOf(store: AuthorityWorld["store"]): Promise<FakeAuthorityStore> {
+  const copy = new FakeAuthorityStore(testTrustDomain);
+  const bundle = await store.findBundle(testTrustDomain);
+  await copy.commitAuthorities({
+    put: await store.listAuthorities(),
+    remove: [],
+    bundleEdits: [
+      ...(bundle?.x509Authorities ?? []).map(
+        ({ certificate }) => ({ kind: "add-x509", certificateDer: certificate.der }) as const,
+      ),
+      ...(bundle?.jwtAuthorities ?? []).map(
+        ({ keyId, spkiDer, expiresAt }) => ({ kind: "add-jwt", keyId, publicKey: spkiDer, expiresAt }) as const,
+      ),
+    ],
+  });
+  return copy;
+}
+
+async function begin(scenario: Scenario, prepare: (history: History) => Promise<void>): Promise<History> {
+  const history = new History();
+  await prepare(history);
+  await scenario.before(history.world);
+  if ((await history.world.store.listAuthorities()).length > 0) await history.issue(await history.world.start());
+  await history.world.clock.advance(scenario.pause * 1000);
+  return history;
+}
+
+async function enumerate(scenario: Scenario, prepare: (history: History) => Promise<void>): Promise<void> {
+  const whole = new CrashPlan();
+  const undisturbed = await begin(scenario, prepare);
+  await undisturbed.crash(scenario, whole);
+  await check(undisturbed, whole, undefined);
+  for (let write = 1; write <= whole.writes; write += 1) {
+    for (const when of ["before", "after"] as const) {
+      const history = await begin(scenario, prepare);
+      const before = await copyOf(history.world.store);
+      const plan = new CrashPlan(write, when);
+      await history.crash(scenario, plan);
+      assert.equal(plan.isDead, true, `write ${write} was not reached`);
+      try {
+        await check(history, plan, before);
+      } catch (error) {
+        throw new Error(`after a crash ${when} write ${write} (${whole.labels[write - 1]})`, { cause: error });
+      }
+    }
+  }
+}
+
+describe("the authorities, crashed before and after every durable write", () => {
+  let directories = 0;
+  const durable: readonly [string, (history: History) => Promise<void>][] = [
+    [
+      "keys in memory",
+      async ({ world }) => {
+        world.keyManager = new MemoryKeyManager(generateKeyAtOnce);
+      },
+    ],
+    [
+      "keys on disk",
+      async ({ world }) => {
+        directories += 1;
+        world.keyManager = await DiskKeyManager.open(join(base, String(directories)));
+      },
+    ],
+  ];
+  for (const scenario of scenarios) {
+    for (const [name, prepare] of durable) {
+      // A fsync or two per key: one long scenario with keys on disk says as much as all.
+      if (name === "keys on disk" && scenario.name !== "a start after everything expired") continue;
+      it(`${scenario.name}, ${name}`, () => enumerate(scenario, prepare));
+    }
+  }
+
+  it("has enumerated every kind of write there is", async () => {
+    const seen = new Set<string>();
+    for (const scenario of scenarios) {
+      const plan = new CrashPlan();
+      await (await begin(scenario, async () => {})).crash(scenario, plan);
+      for (const label of plan.labels) seen.add(label.replace(/^commit /, ""));
+    }
+    for (const label of [
+      "generate key",
+      "delete key",
+      "x509=preparing",
+      "x509=prepared -x509 add-x509",
+      "x509=active",
+      "x509=active x509=old",
+      "-x509 remove-x509",
+      "jwt=preparing",
+      "jwt=prepared add-jwt",
+      "jwt=active",
+      "jwt=active jwt=old",
+      "-jwt remove-jwt",
+    ]) {
+      assert.ok(seen.has(label), `no scenario writes "${label}"; seen: ${[...seen].join("; ")}`);
+    }
+  });
+});
