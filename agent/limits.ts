@@ -32,12 +32,6 @@ export const agentLimits = {
   accountFileBytes: { value: 16_777_216, reason: "/etc/passwd and /etc/group, some 200,000 lines" },
   sweepIntervalMs: { value: 30_000, reason: "streams of ended processes are found at the latest after this" },
   reattestationsPerTurn: { value: 256, reason: "callers attested before the event loop gets a turn; about 10 ms" },
-  workloadStreamsPerUid: {
-    value: 4_096,
-    reason: "open streams of one uid; the rest is left to others, root has a reserve",
-  },
-  workloadConnectionsPerUid: { value: 4_096, reason: "connections of one uid on the Workload API socket" },
-  workloadConnections: { value: 12_288, reason: "connections in all; with keys and buffers some 500 MB" },
   svidBatch: { value: 500, reason: "SVIDs in one BatchNewX509SVID; SPIRE's server refuses more than 500 at once" },
   batchesInFlight: { value: 2, reason: "SVID batches under way: one is signed while the next is on the wire" },
   keysInFlight: { value: 4, reason: "keys made together: libuv's pool has four threads" },

@@ -8,7 +8,6 @@ import { requireAudiences } from "./audience.ts";
 import { workloadApiErrors } from "./errors.ts";
 import { refusalOf } from "./refusal.ts";
 import { type HandlerContext, withCall } from "./serve.ts";
-import { withUniqueHints } from "./unique-hints.ts";
 import type { WorkloadCall } from "./workload-call.ts";
 
 /**
@@ -47,7 +46,7 @@ async function identitiesOf(handler: HandlerContext, call: WorkloadCall): Promis
     view = await call.next();
   }
   call.release();
-  return withUniqueHints(view.identities);
+  return view.identities;
 }
 
 function entitled(identities: readonly WorkloadIdentity[], wanted: SpiffeId | undefined): readonly WorkloadIdentity[] {

@@ -8,7 +8,6 @@ import { workloadApiErrors } from "./errors.ts";
 import { perView } from "./per-view.ts";
 import { refusalOf } from "./refusal.ts";
 import { type Answer, type HandlerContext, serveViews } from "./serve.ts";
-import { withUniqueHints } from "./unique-hints.ts";
 
 /**
  * Streams all X509-SVIDs of the caller, in the order of their entries, with the bundles to verify peers.
@@ -36,7 +35,7 @@ function encode(view: WorkloadView): Uint8Array | undefined {
   const bundle = view.ownBundle.x509Der();
   if (bundle.length === 0) return undefined;
   return workloadApiService.FetchX509SVID.responseSerialize({
-    svids: withUniqueHints(view.identities).map(({ id, chainDer, keyDer, hint }) => ({
+    svids: view.identities.map(({ id, chainDer, keyDer, hint }) => ({
       spiffe_id: id.toString(),
       x509_svid: chainDer,
       x509_svid_key: keyDer,
