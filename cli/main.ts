@@ -8,7 +8,6 @@ import { addTokenCommands } from "./commands/token.ts";
 import type { CommandContext } from "./context.ts";
 import { exitCodes } from "./exit-codes.ts";
 import { processTerminal } from "./output.ts";
-import { reportFailure } from "./report-failure.ts";
 
 /** The `countersign` command on this process's streams; sets the exit code. */
 export async function main(args: readonly string[]): Promise<void> {
@@ -41,9 +40,9 @@ export async function runCli(args: readonly string[], context: CommandContext): 
   };
   addServerCommands(program, context, finish);
   addAgentCommands(program, context, finish);
-  addTokenCommands(program, context, finish);
+  addTokenCommands(program, context);
   addEntryCommands(program, context, finish);
-  addBundleCommands(program, context, finish);
+  addBundleCommands(program, context);
   addApiCommands(program, context, finish);
   inheritSettings(program, program);
   try {
@@ -51,6 +50,7 @@ export async function runCli(args: readonly string[], context: CommandContext): 
     return ended.code;
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.ok : exitCodes.usage;
+    const { reportFailure } = await import("./report-failure.ts");
     return reportFailure(error, terminal, args.includes("json") || args.includes("--output=json"));
   }
 }

@@ -1,17 +1,9 @@
 import { type Command, Option } from "commander";
-import { encodePem } from "../../certs/index.ts";
-import { decodeBundle } from "../../proto/convert/bundle.ts";
-import { bundleService } from "../../proto/services.ts";
-import { withChannel } from "../connect.ts";
-import type { CommandContext, Finish } from "../context.ts";
-import { type CommonOptions, withServerSocket } from "../options.ts";
-import { toJson } from "../output.ts";
+import type { ShowOptions } from "../bundle/show.ts";
+import type { CommandContext } from "../context.ts";
+import { withServerSocket } from "../options.ts";
 
-interface ShowOptions extends CommonOptions {
-  readonly format: "pem" | "spiffe";
-}
-
-export function addBundleCommands(program: Command, context: CommandContext, _finish: Finish): void {
+export function addBundleCommands(program: Command, context: CommandContext): void {
   const bundle = program.command("bundle").description("the trust domain's public keys");
   withServerSocket(
     bundle
@@ -24,13 +16,5 @@ export function addBundleCommands(program: Command, context: CommandContext, _fi
       )
       .addHelpText("after", "\nExample:\n  countersign bundle show > bootstrap.pem"),
     context,
-  ).action(async (options: ShowOptions) => {
-    const wire = await withChannel(options.socket, "server", (channel) => channel.unary(bundleService.GetBundle, {}));
-    if (options.output === "json") context.terminal.out(toJson(wire));
-    else {
-      const shown = decodeBundle(wire);
-      const pem = shown.x509Authorities.map(({ certificate }) => encodePem("CERTIFICATE", certificate.der));
-      context.terminal.out(options.format === "pem" ? pem.join("").trimEnd() : shown.toJwks());
-    }
-  });
+  ).action(async (options: ShowOptions) => (await import("../bundle/show.ts")).show(options, context));
 }
