@@ -112,6 +112,15 @@ export class System implements AsyncDisposable {
     return countersign([...args, "--socket", this.serverSocket]);
   }
 
+  tryCliWithInput(input: string, ...args: readonly string[]): Promise<CommandResult> {
+    return countersign([...args, "--socket", this.serverSocket], { input });
+  }
+
+  /** Runs a CLI command against an agent's socket. */
+  tryAgentCli(agent: AgentHandle, ...args: readonly string[]): Promise<CommandResult> {
+    return countersign([...args, "--socket", agent.socket]);
+  }
+
   async json(...args: readonly string[]): Promise<Record<string, unknown>> {
     const { stdout } = await this.cli(...args, "--output", "json");
     return JSON.parse(stdout);
