@@ -36,7 +36,10 @@ export interface AdditionalAttributes {
 }
 
 /** The order of entries everywhere: (created_at, id). */
-export function compareEntries(left: RegistrationEntry, right: RegistrationEntry): number {
+export function compareEntries(
+  left: Pick<RegistrationEntry, "createdAt" | "id">,
+  right: Pick<RegistrationEntry, "createdAt" | "id">,
+): number {
   if (left.createdAt !== right.createdAt) return left.createdAt - right.createdAt;
   return left.id < right.id ? -1 : left.id > right.id ? 1 : 0;
 }

@@ -5,6 +5,8 @@ import type { Decision } from "./decision.ts";
 /** What the walk needs to see of the entries. Ids are texts. */
 export interface EntryGraph {
   childrenOf(parentId: string): Iterable<RegistrationEntry>;
+  /** At least those children whose SPIFFE ID is itself the parent of an entry: the only ones that lead further. */
+  linksOf(parentId: string): Iterable<RegistrationEntry>;
   entriesOf(spiffeId: string): Iterable<RegistrationEntry>;
 }
 
@@ -43,28 +45,34 @@ export function rootIds(graph: EntryGraph, view: AgentView): ReadonlySet<string>
   return roots;
 }
 
-/** All entries below `rootId` (itself excluded), each once, in no particular order. Cycles end. */
-export function descendants(graph: EntryGraph, rootId: string, nowSeconds: number): Map<string, RegistrationEntry> {
-  const found = new Map<string, RegistrationEntry>();
-  const seen = new Set([rootId]);
-  for (const parent of seen) {
-    for (const entry of graph.childrenOf(parent)) {
-      if (!isLive(entry, nowSeconds)) continue;
-      found.set(entry.id, entry);
+/**
+ * The ids whose children the agent may serve: the roots, and the SPIFFE ID of every entry below them that has children.
+ * Since an entry has one parent, the authorised set is exactly the live entries whose parent is in here. Cycles end.
+ */
+export function reachableParents(
+  graph: EntryGraph,
+  roots: ReadonlySet<string>,
+  nowSeconds: number,
+): ReadonlySet<string> {
+  const reached = new Set(roots);
+  for (const parent of reached) {
+    for (const link of graph.linksOf(parent)) {
       // A set that grows while it is iterated also yields what was added.
-      seen.add(entry.spiffeId.toString());
+      if (isLive(link, nowSeconds)) reached.add(link.spiffeId.toString());
     }
   }
-  return found;
+  return reached;
 }
 
-/** The authorised set, from scratch (spire-features §1.3). */
-export function walkAuthorizedEntries(graph: EntryGraph, view: AgentView): Map<string, RegistrationEntry> {
-  const found = new Map<string, RegistrationEntry>();
-  for (const root of rootIds(graph, view)) {
-    for (const [id, entry] of descendants(graph, root, view.nowSeconds)) found.set(id, entry);
+/** The live children of `parents`, in no particular order. */
+export function* entriesBelow(
+  graph: EntryGraph,
+  parents: Iterable<string>,
+  nowSeconds: number,
+): Generator<RegistrationEntry, void> {
+  for (const parent of parents) {
+    for (const entry of graph.childrenOf(parent)) if (isLive(entry, nowSeconds)) yield entry;
   }
-  return found;
 }
 
 export interface EntryFacts {

@@ -2,7 +2,9 @@ import type { AttestedNode } from "../../proto/domain/agent.ts";
 import type { RegistrationEntry } from "../../proto/domain/entry.ts";
 import type { Position } from "../../proto/domain/link.ts";
 import type { SpiffeBundle, SpiffeId, TrustDomain } from "../../spiffe/index.ts";
+import type { AgentFilter } from "../domain/agent-filter.ts";
 import type { AuthorityRecord } from "../domain/authority.ts";
+import type { EntryFilter } from "../domain/entry-filter.ts";
 import type { Change } from "../store/ports.ts";
 
 /**
@@ -51,4 +53,27 @@ export interface EntryDelta {
   readonly position: Position;
   readonly upserted: readonly RegistrationEntry[];
   readonly removed: readonly string[];
+}
+
+/** Lists and counts for the admin APIs, answered from memory. Rejected page tokens throw ERR_PAGE_TOKEN. */
+export interface Listings {
+  /** In the order of (created_at, id): what comes or goes between two pages moves no other entry. */
+  listEntries(filter: EntryFilter, page: PageRequest): Page<RegistrationEntry>;
+  countEntries(filter: EntryFilter): number;
+  /** In the order of the agents' ids. */
+  listAgents(filter: AgentFilter, page: PageRequest): Page<AttestedNode>;
+  countAgents(filter: AgentFilter): number;
+}
+
+export interface PageRequest {
+  /** 0 = everything in one page: truncating makes controllers delete things. */
+  readonly pageSize: number;
+  /** "" = from the start. */
+  readonly pageToken: string;
+}
+
+export interface Page<T> {
+  readonly items: readonly T[];
+  /** "" at the end. */
+  readonly nextPageToken: string;
 }
