@@ -1,3 +1,4 @@
+import type { KeyObject } from "node:crypto";
 import type { ServerLink } from "../proto/domain/link.ts";
 import { type Clock, type Logger, type Metrics, type Random, TaskGroup } from "../runtime/core/index.ts";
 import { SpiffeBundle, type SpiffeId, type TrustDomain } from "../spiffe/index.ts";
@@ -40,7 +41,9 @@ export interface AgentCoreDeps {
   readonly workloadStore: WorkloadStore | undefined;
   readonly attestor: NodeAttestor;
   readonly bootstrap: BootstrapSource;
-  readonly makeKey: MakeWorkloadKey;
+  /** A fresh private key for the agent itself; P-256 is what every server takes. */
+  readonly makeNodeKey: () => Promise<KeyObject>;
+  readonly makeWorkloadKey: MakeWorkloadKey;
   readonly x509CacheMaxSize: number;
   readonly jwtCacheMaxSize: number;
   /** Open streams of the Workload API, for the server's information. */
@@ -100,7 +103,7 @@ class Core implements AgentCore {
         random,
         events,
         link: this.#link,
-        makeKey: deps.makeKey,
+        makeKey: deps.makeWorkloadKey,
         ownBundle: SpiffeBundle.empty(trustDomain),
         x509CacheMaxSize: deps.x509CacheMaxSize,
         jwtCacheMaxSize: deps.jwtCacheMaxSize,
@@ -118,6 +121,7 @@ class Core implements AgentCore {
       store: deps.nodeStore,
       attestor: deps.attestor,
       bootstrap: deps.bootstrap,
+      makeKey: deps.makeNodeKey,
       bundle: () => (this.#knowsBundle ? this.identities.ownBundle : undefined),
       onBundle: (bundle) => this.#takeBundle(bundle),
       onIdentity: (now, before) => this.#takeIdentity(now, before),

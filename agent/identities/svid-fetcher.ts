@@ -164,7 +164,8 @@ export class SvidFetcher {
 
   async #prepare(entry: RegistrationEntry): Promise<void> {
     try {
-      this.#ready.push({ entry, key: await this.#deps.makeKey() });
+      const key = await this.#deps.makeKey();
+      this.#ready.push({ entry, key });
     } finally {
       this.#preparing -= 1;
     }

@@ -20,9 +20,9 @@ export interface WorkloadKey {
 export type MakeWorkloadKey = () => Promise<WorkloadKey>;
 
 export function workloadKeyMaker(type: WorkloadKeyType): MakeWorkloadKey {
-  return async () => describeKey(await generateKey(type));
+  return async () => describeWorkloadKey(await generateKey(type));
 }
 
-function describeKey(key: KeyObject): WorkloadKey {
+export function describeWorkloadKey(key: KeyObject): WorkloadKey {
   return { keyDer: encodePkcs8(key), spkiDer: encodeSpki(createPublicKey(key)), csrDer: buildCsr({ key }) };
 }

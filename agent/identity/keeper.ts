@@ -1,5 +1,5 @@
-import { createHash } from "node:crypto";
-import { buildCsr, generateKey } from "../../certs/index.ts";
+import { createHash, type KeyObject } from "node:crypto";
+import { buildCsr } from "../../certs/index.ts";
 import type { IssuedX509Svid, ServerLink } from "../../proto/domain/link.ts";
 import { backOffMs, type Clock, type Random } from "../../runtime/core/index.ts";
 import { type SpiffeBundle, type TrustDomain, verifyX509Svid } from "../../spiffe/index.ts";
@@ -23,6 +23,8 @@ export interface NodeIdentityKeeperDeps {
   readonly attestor: NodeAttestor;
   readonly bootstrap: BootstrapSource;
   readonly events: AgentEvents;
+  /** A fresh private key for the agent itself. */
+  readonly makeKey: () => Promise<KeyObject>;
   /** The bundle as the agent knows it now; `undefined` before bootstrap. */
   readonly bundle: () => SpiffeBundle | undefined;
   readonly onBundle: (bundle: SpiffeBundle) => void;
@@ -159,7 +161,7 @@ export class NodeIdentityKeeper {
   }
 
   async #renewOnce(state: NodeState, signal: AbortSignal): Promise<void> {
-    const key = await generateKey("ec-p256");
+    const key = await this.#deps.makeKey();
     const issued = await this.#deps.link.renewAgent(buildCsr({ key }), {
       signal,
       timeoutMs: agentLimits.callTimeoutMs.value,
@@ -218,7 +220,7 @@ export class NodeIdentityKeeper {
       throw agentErrors.error("ERR_AGENT_EVICTED", "the agent has used its join token up, and has no other");
     }
     await this.#ensureBundle(signal);
-    const key = await generateKey("ec-p256");
+    const key = await this.#deps.makeKey();
     const { svid, canReattest } = await this.#attestBy(proof, buildCsr({ key }), signal);
     const active = nodeIdentity(trustDomain, key, svid.chain, canReattest);
     const bundle = await this.#bundleAfterAttestation(signal);

@@ -178,6 +178,8 @@ export class SyncLoop {
         return;
       } catch (error) {
         session.close();
+        const reason = deniedReason(error);
+        if (reason !== undefined) this.#deps.onDenied(reason);
         const delayMs = backOffMs(attempt, backOffs.sync, this.#deps.random);
         this.#deps.events.handOverFailed(error, delayMs);
         const old = this.#active;
@@ -211,12 +213,11 @@ export class SyncLoop {
       events.syncApplied(set.type, set.isSnapshot, set.resources.length, set.removed.length);
       if (set.type === "entry" && !this.#hasSameDigest(set, session)) return;
     }
-    this.#failures = 0;
     const position = positions.get(set.type) ?? set.position;
     const pendingEntryIds = set.type === "entry" ? sink.pendingIds() : [];
     if (set.type === "entry") this.#lastPending = pendingEntryIds.join();
     session.send({ kind: "ack", type: set.type, position, pendingEntryIds });
-    if (set.type === "entry") this.#setCurrent(true);
+    if (set.type === "entry") this.#caughtUp();
   }
 
   /** A difference is repaired by a snapshot; when a snapshot itself differs, after the usual delay. */
@@ -232,7 +233,12 @@ export class SyncLoop {
   }
 
   #silent(session: SyncSession): void {
-    if (session === this.#active && !this.#assembler.isUnfinished("entry")) this.#setCurrent(true);
+    if (session === this.#active && !this.#assembler.isUnfinished("entry")) this.#caughtUp();
+  }
+
+  #caughtUp(): void {
+    this.#failures = 0;
+    this.#setCurrent(true);
   }
 
   #setCurrent(isCurrent: boolean): void {
