@@ -1,8 +1,7 @@
 import assert from "node:assert/strict";
-import { createPublicKey, generateKeyPairSync, type KeyObject } from "node:crypto";
+import { createPublicKey, generateKeyPairSync, type KeyObject, sign, webcrypto } from "node:crypto";
 import { describe, it } from "node:test";
 import fc from "fast-check";
-import { createLocalJWKSet, jwtVerify, SignJWT } from "jose";
 import { TestCa } from "../../test/fakes/test-ca.ts";
 import { BundleMap, parseCertificates, SpiffeBundle, SpiffeError, TrustDomain } from "../index.ts";
 
@@ -123,8 +122,13 @@ describe("SpiffeBundle documents", () => {
       jwks.keys.map((entry) => Object.keys(entry).sort()),
       [["crv", "kid", "kty", "x", "y"]],
     );
-    const token = await new SignJWT({}).setProtectedHeader({ alg: "ES256", kid: "k1" }).sign(jwtKey);
-    await assert.doesNotReject(jwtVerify(token, createLocalJWKSet(JSON.parse(bundle.toWorkloadJwks()))));
+    // WebCrypto refuses a JWK whose `use` it does not know, as JOSE libraries do.
+    const algorithm = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" };
+    const imported = await webcrypto.subtle.importKey("jwk", jwks.keys[0] ?? {}, algorithm, true, ["verify"]);
+    const signature = sign("sha256", Buffer.from("x"), { key: jwtKey, dsaEncoding: "ieee-p1363" });
+    assert.equal(await webcrypto.subtle.verify(algorithm, imported, signature, Buffer.from("x")), true);
+    const withUse = { ...jwks.keys[0], use: "jwt-svid" };
+    await assert.rejects(webcrypto.subtle.importKey("jwk", withUse, algorithm, true, ["verify"]));
   });
 
   it("for workloads carry the roots as DER one after the other (WAPI-36)", () => {

@@ -34,7 +34,7 @@ export function writeSpiffeJwks(bundle: BundleContent, options: { readonly refre
   return `{${members.join(",")}}`;
 }
 
-/** A plain JWK Set of the JWT keys, without `use` (ADR 0002). */
+/** A plain JWK Set of the JWT keys, without `use` (ADR 0001). */
 export function writeWorkloadJwks(authorities: readonly JwtAuthority[]): string {
   return JSON.stringify({ keys: authorities.map(writeJwtKey) });
 }

@@ -40,6 +40,15 @@ describe("X509Svid", () => {
     }
   });
 
+  it("refuses a leaf whose public key is no key", () => {
+    const { der, spkiDer } = svid.leaf;
+    const damaged = Uint8Array.from(der);
+    const lastByteOfPoint = Buffer.from(der).indexOf(spkiDer) + spkiDer.length - 1;
+    damaged[lastByteOfPoint] = (damaged[lastByteOfPoint] ?? 0) ^ 1;
+    const cause = { code: "ERR_KEY_INVALID" };
+    assert.throws(() => X509Svid.of({ chain: damaged, key: svid.key }), { code: "ERR_X509_SVID_KEY", cause });
+  });
+
   it("refuses a signing certificate as its leaf (P-06)", () => {
     assert.throws(() => X509Svid.of({ chain: [ca.certificate], key: otherKey }), { code: "ERR_X509_SVID_NO_PATH" });
   });

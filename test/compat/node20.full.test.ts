@@ -1,0 +1,80 @@
+// needs: node20; budget: 120
+import assert from "node:assert/strict";
+import { execFileSync, spawnSync } from "node:child_process";
+import { cpSync, globSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { after, before, describe, it } from "node:test";
+import { fileURLToPath } from "node:url";
+
+// The SDK lives in other people's services on Node ≥ 20.19 (design §2), and these two folders with it. Node 20 strips
+// no types, so what is published, JavaScript from tsc, is what runs.
+const version = "20.19.6";
+const repository = fileURLToPath(new URL("../../", import.meta.url));
+const work = mkdtempSync(join(tmpdir(), "cst-node20-"));
+const out = join(work, "out");
+
+function unitTests(folder: string): readonly string[] {
+  return globSync(`${folder}/**/*.test.ts`, { cwd: repository }).filter((path) => !path.endsWith(".full.test.ts"));
+}
+
+function emit(files: readonly string[]): void {
+  const config = {
+    extends: join(repository, "tsconfig.json"),
+    compilerOptions: { noEmit: false, noCheck: true, declaration: false, types: [], outDir: out, rootDir: repository },
+    files: files.map((file) => join(repository, file)),
+    include: [],
+  };
+  const path = join(work, "tsconfig.json");
+  writeFileSync(path, JSON.stringify(config));
+  const tsc = join(repository, "node_modules/typescript/bin/tsc");
+  const run = spawnSync(process.execPath, [tsc, "-p", path], { encoding: "utf8" });
+  assert.equal(run.status, 0, run.stdout);
+}
+
+/** Beside the emitted code: what it reads, and the packages it imports. */
+function furnish(): void {
+  for (const file of globSync("test/{vectors,fixtures}/**/*.{json,pem,der}", { cwd: repository })) {
+    mkdirSync(dirname(join(out, file)), { recursive: true });
+    cpSync(join(repository, file), join(out, file));
+  }
+  writeFileSync(join(out, "package.json"), '{"type":"module"}');
+  symlinkSync(join(repository, "node_modules"), join(out, "node_modules"));
+}
+
+function installNode20(): string {
+  const name = `node-linux-${process.arch}`;
+  const prefix = join(work, "node20");
+  const options = ["--ignore-scripts", "--no-save", "--no-audit", "--no-fund"];
+  execFileSync("npm", ["install", "--prefix", prefix, ...options, `${name}@${version}`], { cwd: work, stdio: "pipe" });
+  return join(prefix, "node_modules", name, "bin/node");
+}
+
+describe("on Node 20.19", () => {
+  const files = ["certs", "spiffe"].flatMap(unitTests);
+  let node = "";
+
+  before(() => {
+    emit(files);
+    furnish();
+    node = installNode20();
+  });
+  after(() => rmSync(work, { recursive: true, force: true }));
+
+  it("is really that version", () => {
+    assert.equal(execFileSync(node, ["--version"], { encoding: "utf8" }).trim(), `v${version}`);
+  });
+
+  for (const folder of ["certs", "spiffe"]) {
+    it(`${folder} passes its unit tests`, () => {
+      const emitted = files.filter((file) => file.startsWith(`${folder}/`)).map((file) => file.replace(/\.ts$/, ".js"));
+      const { NODE_OPTIONS: _options, NODE_TEST_CONTEXT: _context, ...env } = process.env;
+      const options = ["--test", "--test-reporter=tap", "--test-concurrency=2"];
+      const run = spawnSync(node, [...options, ...emitted], { cwd: out, env, encoding: "utf8", maxBuffer: 1 << 28 });
+      const failed = run.stdout.match(/^ *not ok .*$/gm) ?? [];
+      assert.equal(run.status, 0, `${failed.join("\n")}\n${run.stderr}\n${run.stdout.slice(-2000)}`);
+      const passed = Number(/^# pass (\d+)$/m.exec(run.stdout)?.[1] ?? 0);
+      assert.ok(passed > emitted.length, `only ${passed} tests ran`);
+    });
+  }
+});
