@@ -13,7 +13,7 @@ export { SpiffeId, TrustDomain } from "./id/spiffe-id.ts";
 export { spiffeLimits } from "./limits.ts";
 export { compareSelectors, Selector, sortSelectors } from "./selector.ts";
 export type { BundleSource } from "./svid/bundle-source.ts";
-export { isJwtSvidAlgorithm, type JwtSvidAlgorithm } from "./svid/jwt/algorithm.ts";
+export type { JwtSvidAlgorithm } from "./svid/jwt/algorithm.ts";
 export { type EncodeJwtSvidOptions, encodeJwtSvid, type JwtSvidClaims, joinJws } from "./svid/jwt/encode.ts";
 export { type ClaimValue, parseJwtSvid, type UnverifiedJwtSvid } from "./svid/jwt/parse.ts";
 export { type VerifiedJwtSvid, type VerifyJwtSvidOptions, verifyJwtSvid } from "./svid/jwt/verify.ts";

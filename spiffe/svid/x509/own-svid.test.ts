@@ -45,8 +45,7 @@ describe("X509Svid", () => {
     const damaged = Uint8Array.from(der);
     const lastByteOfPoint = Buffer.from(der).indexOf(spkiDer) + spkiDer.length - 1;
     damaged[lastByteOfPoint] = (damaged[lastByteOfPoint] ?? 0) ^ 1;
-    const cause = { code: "ERR_KEY_INVALID" };
-    assert.throws(() => X509Svid.of({ chain: damaged, key: svid.key }), { code: "ERR_X509_SVID_KEY", cause });
+    assert.throws(() => X509Svid.of({ chain: damaged, key: svid.key }), { code: "ERR_X509_SVID_KEY" });
   });
 
   it("refuses a signing certificate as its leaf (P-06)", () => {
