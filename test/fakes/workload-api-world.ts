@@ -57,7 +57,7 @@ export class WorkloadApiWorld {
   readonly channel: RpcChannel;
   state: AgentState = { agentId: undefined, notReady: undefined };
   readonly #folder = mkdtempSync(join(tmpdir(), "cs-wapi-"));
-  readonly #router = new RpcRouter();
+  readonly router = new RpcRouter();
   #listener: UnixListener | undefined;
 
   private constructor(config: Partial<WorkloadApiConfig>, attestation: CallerAttestation | undefined) {
@@ -66,7 +66,7 @@ export class WorkloadApiWorld {
     this.identities = new FakeIdentities(this.authority, this.clock);
     this.path = join(this.#folder, "run", "agent.sock");
     this.channel = dialUnix({ path: this.path });
-    this.api = registerWorkloadApi(this.#router, {
+    this.api = registerWorkloadApi(this.router, {
       identities: this.identities,
       attestation: attestation ?? this.attestation,
       state: () => this.state,
@@ -85,7 +85,8 @@ export class WorkloadApiWorld {
     const world = new WorkloadApiWorld(config, attestation);
     context.after(() => world.#close());
     const { path, clock } = world;
-    world.#listener = await listenUnix({ path, mode: 0o777, directoryMode: 0o755, router: world.#router, clock });
+    const { router } = world;
+    world.#listener = await listenUnix({ path, mode: 0o777, directoryMode: 0o755, router, clock });
     return world;
   }
 

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
+import { createHash } from "node:crypto";
 import { once } from "node:events";
-import { copyFileSync, mkdtempSync, realpathSync, rmSync } from "node:fs";
+import { appendFileSync, chmodSync, copyFileSync, mkdtempSync, readFileSync, realpathSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
@@ -85,8 +86,6 @@ test("an entry by sha256 reaches a program that is waiting, and not its twin of 
   context.after(() => channel.close());
   const reader = new Reader(channel.serverStream(workloadApiService.FetchX509SVID, {}, { metadata: header }));
   assert.equal((await reader.next()).svids.length, 1);
-  const { createHash } = await import("node:crypto");
-  const { readFileSync } = await import("node:fs");
   const digest = createHash("sha256").update(readFileSync(process.execPath)).digest("hex");
   identities.put({ entryId: "2", path: "/by-digest", selectors: [`unix:sha256:${digest}`] });
   const ids = (await reader.next()).svids.map(({ spiffe_id }) => spiffe_id);
@@ -94,7 +93,6 @@ test("an entry by sha256 reaches a program that is waiting, and not its twin of 
 
   const twin = join(folder, "twin");
   copyFileSync(process.execPath, twin);
-  const { appendFileSync, chmodSync } = await import("node:fs");
   appendFileSync(twin, "x");
   chmodSync(twin, 0o755);
   const answer = await fetchFrom(context, twin, path);
