@@ -1,6 +1,6 @@
 import type { KeyObject } from "node:crypto";
 import type { ServerLink } from "../proto/domain/link.ts";
-import { type Clock, type Logger, type Metrics, type Random, TaskGroup } from "../runtime/core/index.ts";
+import { type Clock, type Random, TaskGroup } from "../runtime/core/index.ts";
 import { SpiffeBundle, type SpiffeId, type TrustDomain } from "../spiffe/index.ts";
 import { ServiceError } from "../transport/index.ts";
 import type { NodeAttestor } from "./attestation/node/node-attestor.ts";
@@ -19,7 +19,7 @@ import type { WorkloadStore } from "./storage/workload-state.ts";
 import { applyChangeSet } from "./sync/apply-change-set.ts";
 import { HeldPositions } from "./sync/held-positions.ts";
 import { SyncLoop } from "./sync/sync-loop.ts";
-import { createAgentEvents } from "./telemetry/events.ts";
+import type { AgentEvents } from "./telemetry/events.ts";
 
 /** What a link needs to know to dial: who we are, and whom to believe. Asked at each connection. */
 export interface LinkTrust {
@@ -31,8 +31,7 @@ export interface LinkTrust {
 export interface AgentCoreDeps {
   readonly clock: Clock;
   readonly random: Random;
-  readonly logger: Logger;
-  readonly metrics: Metrics;
+  readonly events: AgentEvents;
   readonly trustDomain: TrustDomain;
   readonly agentVersion: string;
   readonly createLink: (trust: LinkTrust) => ServerLink;
@@ -53,6 +52,8 @@ export interface AgentCoreDeps {
 export interface AgentCore extends AsyncDisposable {
   readonly identities: Identities;
   readonly state: AgentState;
+  /** Resolves once workloads can be served; pending for ever when the agent stops before. */
+  readonly ready: Promise<void>;
   health(): AgentHealth;
   /**
    * Runs until `close()`. Rejects with the ServiceError for which the agent must stop; until then `state.notReady`
@@ -71,13 +72,14 @@ export function createAgentCore(deps: AgentCoreDeps): AgentCore {
 class Core implements AgentCore {
   readonly #deps: AgentCoreDeps;
   readonly #failure = Promise.withResolvers<void>();
+  readonly #ready = Promise.withResolvers<void>();
   readonly #tasks = new TaskGroup((error) => this.#fail(error));
   readonly #link: ServerLink;
   readonly #keeper: NodeIdentityKeeper;
   readonly #positions = new HeldPositions();
   readonly #workloadSaver: Saver;
   readonly #bundleSaver: Saver;
-  readonly #events: ReturnType<typeof createAgentEvents>;
+  readonly #events: AgentEvents;
   readonly #sync: SyncLoop;
   readonly identities: AgentIdentities;
   #knowsBundle = false;
@@ -87,8 +89,7 @@ class Core implements AgentCore {
 
   constructor(deps: AgentCoreDeps) {
     this.#deps = deps;
-    const { clock, random, trustDomain } = deps;
-    const events = createAgentEvents(deps.logger, deps.metrics);
+    const { clock, random, trustDomain, events } = deps;
     this.#events = events;
     const onStoreError = (error: unknown): void => events.storeFailed(error);
     this.#workloadSaver = new Saver(clock, agentLimits.storeDelayMs.value, () => this.#saveWorkloads(), onStoreError);
@@ -158,6 +159,10 @@ class Core implements AgentCore {
     });
   }
 
+  get ready(): Promise<void> {
+    return this.#ready.promise;
+  }
+
   get state(): AgentState {
     return { agentId: this.#keeper.current?.id, notReady: this.#notReady };
   }
@@ -212,6 +217,7 @@ class Core implements AgentCore {
       await this.#restoreWorkloads(now.id);
       this.#isSyncing = true;
       this.#notReady = undefined;
+      this.#ready.resolve();
       this.#tasks.run((signal) => this.#sync.run(signal));
       return;
     }

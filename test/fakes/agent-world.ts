@@ -3,6 +3,7 @@ import { describeWorkloadKey } from "../../agent/identities/workload-keys.ts";
 import type { NodeState, NodeStore } from "../../agent/identity/node-store.ts";
 import type { IdentitySubscription } from "../../agent/ports.ts";
 import type { WorkloadState, WorkloadStore } from "../../agent/storage/workload-state.ts";
+import { createAgentEvents } from "../../agent/telemetry/events.ts";
 import { noMetrics, silentLogger } from "../../runtime/core/index.ts";
 import { Selector, type SpiffeBundle, type SpiffeId, TrustDomain } from "../../spiffe/index.ts";
 import { FakeClock } from "./fake-clock.ts";
@@ -105,8 +106,7 @@ export class AgentWorld {
       nodeStore,
       workloadStore,
       random: seededRandom(11),
-      logger: silentLogger,
-      metrics: noMetrics,
+      events: createAgentEvents(silentLogger, noMetrics),
       agentVersion: "test",
       createLink: (trust) => this.server.link(trust),
       attestor: {

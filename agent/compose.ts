@@ -1,0 +1,62 @@
+import { generateKey } from "../certs/index.ts";
+import type { Clock, Logger, Metrics, Random } from "../runtime/core/index.ts";
+import type { TrustDomain } from "../spiffe/index.ts";
+import { joinTokenAttestor } from "./attestation/node/join-token.ts";
+import type { BootstrapSource } from "./bootstrap/bundle-source.ts";
+import { bundleFile, bundleUrl, insecureBootstrap, noBootstrap } from "./bootstrap/sources.ts";
+import type { AgentConfig, BootstrapConfig } from "./config/index.ts";
+import { type AgentCore, createAgentCore } from "./core.ts";
+import { workloadKeyMaker } from "./identities/workload-keys.ts";
+import { GrpcLink } from "./link/grpc-link.ts";
+import { NodeFiles } from "./storage/node-files.ts";
+import { TmpfsWorkloadStore } from "./storage/tmpfs-workload-store.ts";
+import { type AgentEvents, createAgentEvents } from "./telemetry/events.ts";
+
+export interface AgentSurroundings {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+  readonly version: string;
+}
+
+/** The core with the adapters that a real agent has: files, sockets, OpenSSL. */
+export async function composeCore(
+  config: AgentConfig,
+  surroundings: AgentSurroundings,
+  workloadStreams: () => number,
+): Promise<AgentCore> {
+  const { clock, random, logger, metrics, version } = surroundings;
+  const { trustDomain } = config;
+  const events: AgentEvents = createAgentEvents(logger, metrics);
+  return createAgentCore({
+    clock,
+    random,
+    events,
+    trustDomain,
+    agentVersion: version,
+    createLink: (trust) => new GrpcLink({ address: config.server, trustDomain, clock, ...trust }),
+    nodeStore: await NodeFiles.open(config.dataDir, trustDomain),
+    workloadStore: await TmpfsWorkloadStore.open(config.workloadStateDir, events),
+    attestor: joinTokenAttestor(config.joinToken),
+    bootstrap: bootstrapSource(trustDomain, config.bootstrap),
+    makeNodeKey: () => generateKey("ec-p256"),
+    makeWorkloadKey: workloadKeyMaker(config.workloadKeyType),
+    x509CacheMaxSize: config.x509CacheMaxSize,
+    jwtCacheMaxSize: config.jwtCacheMaxSize,
+    workloadStreams,
+  });
+}
+
+function bootstrapSource(trustDomain: TrustDomain, config: BootstrapConfig): BootstrapSource {
+  switch (config.kind) {
+    case "file":
+      return bundleFile(trustDomain, config.path);
+    case "url":
+      return bundleUrl(trustDomain, config.url);
+    case "insecure":
+      return insecureBootstrap;
+    case "none":
+      return noBootstrap;
+  }
+}

@@ -1,0 +1,140 @@
+import { type Clock, errorFields, type Logger, systemClock, systemRandom, TaskGroup } from "../runtime/core/index.ts";
+import {
+  createLogger,
+  createMetrics,
+  type HostMetrics,
+  handleSignals,
+  listenStatus,
+  passedSockets,
+  type ServiceNotifier,
+  serviceNotifier,
+} from "../runtime/host/index.ts";
+import { hardenProcess, ServiceError } from "../transport/index.ts";
+import { type AgentConfigSources, loadAgentConfig, type StatusListenerConfig } from "./config/index.ts";
+import { type Agent, startAgent } from "./start-agent.ts";
+
+export interface AgentProgram extends AgentConfigSources {
+  readonly version: string;
+  readonly pid: number;
+}
+
+/** Exit codes of `countersign agent run` (docs/cli.md). */
+export const agentExitCodes = {
+  stopped: 0,
+  /** It failed; to start it again may help. */
+  failed: 1,
+  /** Somebody has to do something first: the log says what. Service managers should not restart it. */
+  needsOperator: 5,
+} as const;
+
+const needsOperator: ReadonlySet<string> = new Set([
+  "ERR_AGENT_BANNED",
+  "ERR_AGENT_EVICTED",
+  "ERR_AGENT_SVID_EXPIRED",
+  "ERR_ATTESTATION_REFUSED",
+  "ERR_JOIN_TOKEN_UNREADABLE",
+  "ERR_BOOTSTRAP_BUNDLE",
+  "ERR_NODE_STATE_CORRUPT",
+]);
+
+/**
+ * `countersign agent run`: from configuration to exit code.
+ *
+ * @throws ConfigError with every problem of the configuration
+ */
+export async function runAgent(program: AgentProgram): Promise<number> {
+  const startedAt = systemClock.monotonic();
+  const config = await loadAgentConfig(program);
+  const logger = createLogger({ level: config.logLevel });
+  const metrics = createMetrics();
+  const notifier = serviceNotifier(program.env, program.pid);
+  const stop = Promise.withResolvers<void>();
+  const reload = async (): Promise<void> => {
+    try {
+      const { logLevel } = await loadAgentConfig(program);
+      logger.setLevel(logLevel);
+      logger.info({ log_level: logLevel }, "configuration read again");
+    } catch (error) {
+      logger.error(errorFields(error), "configuration not read again");
+    }
+  };
+  const removeHandlers = handleSignals({
+    stop: (signal) => {
+      logger.info({ signal }, "stopping");
+      stop.resolve();
+    },
+    reload: () => void reload(),
+  });
+  try {
+    hardenProcess();
+    await using agent = await startAgent(config, {
+      clock: systemClock,
+      random: systemRandom,
+      logger,
+      metrics,
+      version: program.version,
+      inheritedFd: passedSockets(program.env, program.pid)[0]?.fd,
+    });
+    await using background = new TaskGroup();
+    await using _status = await listenHealth(config.statusListener, agent, metrics);
+    // The socket answers from here on: holding callers until the node is attested is part of the service.
+    notifier.ready();
+    notifier.status("attesting to the server");
+    background.run((signal) => feedWatchdog(systemClock, notifier, signal));
+    background.run(() => sayReady(agent, logger, notifier, startedAt));
+    await Promise.race([agent.ended, stop.promise]);
+    notifier.stopping();
+    return agentExitCodes.stopped;
+  } catch (error) {
+    return reportFailure(error, logger, notifier);
+  } finally {
+    removeHandlers();
+    logger.flush();
+  }
+}
+
+async function sayReady(agent: Agent, logger: Logger, notifier: ServiceNotifier, startedAt: number): Promise<void> {
+  await Promise.race([agent.ready, agent.ended.catch(() => {})]);
+  const { agentId, notReady } = agent.state;
+  if (agentId === undefined || notReady !== undefined) return;
+  notifier.status(`serving as ${agentId.toString()}`);
+  logger.info(
+    {
+      spiffe_id: agentId.toString(),
+      socket_path: agent.socketPath,
+      after_ms: Math.round(systemClock.monotonic() - startedAt),
+    },
+    "ready",
+  );
+}
+
+async function listenHealth(
+  config: StatusListenerConfig | undefined,
+  agent: Agent,
+  metrics: HostMetrics,
+): Promise<AsyncDisposable> {
+  if (config === undefined) return new AsyncDisposableStack();
+  return listenStatus({
+    ...config,
+    live: async () => ({ healthy: true, parts: { status: "running" } }),
+    ready: async () => agent.health(),
+    metrics: async () => ({ contentType: metrics.contentType, text: await metrics.text() }),
+  });
+}
+
+async function feedWatchdog(clock: Clock, notifier: ServiceNotifier, signal: AbortSignal): Promise<void> {
+  const { watchdogMs } = notifier;
+  if (watchdogMs === undefined) return;
+  while (!signal.aborted) {
+    notifier.watchdog();
+    await clock.sleep(watchdogMs / 2, { signal });
+  }
+}
+
+function reportFailure(error: unknown, logger: Logger, notifier: ServiceNotifier): number {
+  const fix = error instanceof ServiceError ? { fix: error.fix } : {};
+  logger.error({ ...errorFields(error), ...fix }, "the agent stops");
+  notifier.status(error instanceof ServiceError ? `${error.code}: ${error.message}` : "failed");
+  const isFinal = error instanceof ServiceError && needsOperator.has(error.code);
+  return isFinal ? agentExitCodes.needsOperator : agentExitCodes.failed;
+}
