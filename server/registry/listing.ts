@@ -6,9 +6,9 @@ import { decodePageToken, encodePageToken, type PageScope } from "./page-token.t
 import type { Listings, Page, PageRequest, Registry } from "./ports.ts";
 
 /** What a registry must offer beside its port. */
-export type Source = Pick<
+type Source = Pick<
   Registry,
-  "position" | "entries" | "entriesBySpiffeId" | "entriesByParentId" | "entriesBySelectors"
+  "position" | "nodes" | "entries" | "entriesBySpiffeId" | "entriesByParentId" | "entriesBySelectors"
 > & {
   entriesAfter(place: Pick<RegistrationEntry, "createdAt" | "id">): Iterable<RegistrationEntry>;
   entriesByHint(hint: string): readonly RegistrationEntry[];

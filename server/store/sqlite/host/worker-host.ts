@@ -19,6 +19,8 @@ export interface WorkerHostDeps {
   readonly random: Random;
   readonly logger: Logger;
   readonly listeners: ChangeListeners;
+  /** Called with each thread that is started. */
+  readonly onThread?: (thread: Worker) => void;
 }
 
 interface ChunkRequest {
@@ -109,6 +111,7 @@ export class WorkerHost implements EngineHost {
 
   #start(): Promise<void> {
     const worker = new Worker(workerUrl, { workerData: this.#options, name: "store" });
+    this.#deps.onThread?.(worker);
     return new Promise((resolve, reject) => {
       worker.on("message", (message: FromWorker) => {
         if (message.kind === "opened") {

@@ -1,0 +1,111 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import type { AttestedNode } from "../../../proto/domain/agent.ts";
+import type { AttestOutcome, Store } from "../../../server/store/ports.ts";
+import { Selector } from "../../../spiffe/index.ts";
+import { agentId, nodeOf } from "../../fakes/server-values.ts";
+import { now } from "./entries.ts";
+
+function attest(store: Store, node: AttestedNode): Promise<AttestOutcome> {
+  return store.attestNode({ node, consume: undefined, nowSeconds: now });
+}
+
+function serials(node: AttestedNode | undefined): readonly unknown[] {
+  if (node === undefined) return [];
+  return [node.serialNumber, node.expiresAt, node.pendingSerialNumber, node.pendingExpiresAt];
+}
+
+export function nodeStoreContract(open: () => Promise<Store>): void {
+  describe("nodes", () => {
+    it("reads back every field", async () => {
+      await using store = await open();
+      const selectors = [Selector.parse("k8s:node:a"), Selector.parse("x:y:z")];
+      const node = nodeOf("a", {
+        ...{ selectors, serialNumber: "340282366920938463463374607431768211456", expiresAt: now + 60 },
+        ...{ pendingSerialNumber: "7", pendingExpiresAt: now + 90, canReattest: true, agentVersion: "1.2.3" },
+      });
+      assert.deepEqual(await attest(store, node), { kind: "stored" });
+      assert.deepEqual(JSON.stringify(await store.findNode(node.id)), JSON.stringify(node));
+      assert.equal(await store.findNode(agentId("b")), undefined);
+    });
+
+    it("lets only a node that may attest again attest again", async () => {
+      await using store = await open();
+      await attest(store, nodeOf("once"));
+      assert.deepEqual(await attest(store, nodeOf("once", { serialNumber: "2" })), { kind: "exists" });
+      assert.equal((await store.findNode(agentId("once")))?.serialNumber, "1");
+      await attest(store, nodeOf("often", { canReattest: true }));
+      assert.deepEqual(await attest(store, nodeOf("often", { serialNumber: "2" })), { kind: "stored" });
+      assert.equal((await store.findNode(agentId("often")))?.serialNumber, "2");
+    });
+
+    it("lets a node that was evicted attest again, and a banned one not", async () => {
+      await using store = await open();
+      await attest(store, nodeOf("a", { canReattest: true }));
+      assert.equal(await store.banNode(agentId("a")), true);
+      assert.deepEqual(await attest(store, nodeOf("a", { canReattest: true })), { kind: "banned" });
+      const banned = await store.findNode(agentId("a"));
+      assert.deepEqual([banned?.banned, ...serials(banned)], [true, "", 4_000_000_000, "", 0]);
+      assert.equal(await store.deleteNode(agentId("a")), true);
+      assert.equal(await store.deleteNode(agentId("a")), false);
+      assert.deepEqual(await attest(store, nodeOf("a")), { kind: "stored" });
+    });
+
+    it("renews in two steps: pending until it is used, then current", async () => {
+      await using store = await open();
+      await attest(store, nodeOf("a", { expiresAt: now + 60 }));
+      assert.equal(await store.setPendingSerial(agentId("a"), "1", "2", now + 120), true);
+      assert.deepEqual(serials(await store.findNode(agentId("a"))), ["1", now + 60, "2", now + 120]);
+      assert.equal(await store.promoteSerial(agentId("a"), "1"), true, "the current one is not news");
+      assert.deepEqual(serials(await store.findNode(agentId("a"))), ["1", now + 60, "2", now + 120]);
+      assert.equal(await store.promoteSerial(agentId("a"), "2"), true);
+      assert.deepEqual(serials(await store.findNode(agentId("a"))), ["2", now + 120, "", 0]);
+      assert.equal(await store.promoteSerial(agentId("a"), "1"), false, "what was replaced does not come back");
+    });
+
+    it("takes a renewal with the pending SVID for its first use", async () => {
+      await using store = await open();
+      await attest(store, nodeOf("a"));
+      await store.setPendingSerial(agentId("a"), "1", "2", now + 120);
+      assert.equal(await store.setPendingSerial(agentId("a"), "2", "3", now + 180), true);
+      assert.deepEqual(serials(await store.findNode(agentId("a"))), ["2", now + 120, "3", now + 180]);
+      assert.equal(await store.setPendingSerial(agentId("a"), "1", "4", now + 240), false);
+    });
+
+    it("replaces a pending SVID that was never used", async () => {
+      await using store = await open();
+      await attest(store, nodeOf("a", { expiresAt: now }));
+      await store.setPendingSerial(agentId("a"), "1", "2", now + 120);
+      assert.equal(await store.setPendingSerial(agentId("a"), "1", "3", now + 180), true);
+      assert.deepEqual(serials(await store.findNode(agentId("a"))), ["1", now, "3", now + 180]);
+      assert.equal(await store.promoteSerial(agentId("a"), "2"), false);
+    });
+
+    it("renews and promotes nothing for unknown, banned or foreign serials, nor for an empty one", async () => {
+      await using store = await open();
+      await attest(store, nodeOf("a"));
+      await attest(store, nodeOf("banned"));
+      await store.banNode(agentId("banned"));
+      assert.equal(await store.setPendingSerial(agentId("none"), "1", "2", now), false);
+      assert.equal(await store.setPendingSerial(agentId("a"), "9", "2", now), false);
+      assert.equal(await store.setPendingSerial(agentId("a"), "", "2", now), false);
+      assert.equal(await store.setPendingSerial(agentId("banned"), "1", "2", now), false);
+      assert.equal(await store.setPendingSerial(agentId("banned"), "", "2", now), false);
+      assert.equal(await store.promoteSerial(agentId("none"), "1"), false);
+      assert.equal(await store.promoteSerial(agentId("a"), ""), false);
+      assert.equal(await store.promoteSerial(agentId("banned"), ""), false);
+      assert.equal(await store.banNode(agentId("none")), false);
+    });
+
+    it("keeps the version an agent reports, and says nothing in the feed when it is no news", async () => {
+      await using store = await open();
+      await attest(store, nodeOf("a"));
+      assert.equal(await store.setAgentVersion(agentId("a"), "2.0"), true);
+      const { n } = await store.head();
+      assert.equal(await store.setAgentVersion(agentId("a"), "2.0"), true);
+      assert.equal((await store.head()).n, n);
+      assert.equal((await store.findNode(agentId("a")))?.agentVersion, "2.0");
+      assert.equal(await store.setAgentVersion(agentId("none"), "2.0"), false);
+    });
+  });
+}
