@@ -57,4 +57,8 @@ export const serverLimits = {
   syncHelloMs: { value: 10_000, reason: "wait for the hello of a stream that was opened" },
   waitAppliedMs: { value: 60_000, reason: "longest wait of WaitApplied" },
   waitAppliedEntries: { value: 1_000, reason: "entries of one WaitApplied; two full batches" },
+
+  // ---- housekeeping ----
+  feedTombstoneMs: { value: 86_400_000, reason: "how long a deletion is remembered for agents that were away" },
+  pruneNodesBatch: { value: 1_000, reason: "agents forgotten in one round; each is a transaction" },
 } as const satisfies Record<string, { readonly value: number; readonly reason: string }>;

@@ -50,7 +50,8 @@ export function svidCaller(id: SpiffeId, chain: readonly Certificate[], address:
     address,
     serialNumber: chain[0]?.serialNumber ?? "",
     notAfterMs: Math.min(...chain.map((certificate) => certificate.notAfter)),
-    authorityId: chain.at(-1)?.authorityKeyId ?? "",
+    // A chain that was sent with its anchor ends in a certificate that may name no key above its own.
+    authorityId: chain.at(-1)?.authorityKeyId ?? chain.at(-1)?.subjectKeyId ?? "",
   };
   seen.set(chain, caller);
   return caller;

@@ -1,18 +1,14 @@
-import type { Registry } from "../../registry/ports.ts";
+import type { AgentFilter } from "../../domain/agent-filter.ts";
+import type { Listings } from "../../registry/ports.ts";
 import { unaryRpc } from "../rpc.ts";
-import { matchesNode, type NodeFilter } from "./node-filter.ts";
 
 export interface CountAgentsNeeds {
-  readonly registry: Pick<Registry, "nodes">;
+  readonly listings: Pick<Listings, "countAgents">;
 }
 
-export const countAgents = unaryRpc<CountAgentsNeeds, { readonly filter: NodeFilter }, number>({
+export const countAgents = unaryRpc<CountAgentsNeeds, { readonly filter: AgentFilter }, number>({
   method: "/spire.api.server.agent.v1.Agent/CountAgents",
   callers: ["local", "admin"],
   audit: { kind: "read" },
-  handle: async ({ registry }, { filter }) => {
-    let count = 0;
-    for (const node of registry.nodes()) if (matchesNode(node, filter)) count += 1;
-    return count;
-  },
+  handle: async ({ listings }, { filter }) => listings.countAgents(filter),
 });

@@ -1,0 +1,71 @@
+import type { GuardedMethod } from "../authorization/index.ts";
+import { attestAgent } from "./agent/attest-agent.ts";
+import { banAgent } from "./agent/ban-agent.ts";
+import { countAgents } from "./agent/count-agents.ts";
+import { createJoinToken } from "./agent/create-join-token.ts";
+import { deleteAgent } from "./agent/delete-agent.ts";
+import { getAgent } from "./agent/get-agent.ts";
+import { listAgents } from "./agent/list-agents.ts";
+import { postStatus } from "./agent/post-status.ts";
+import { renewAgent } from "./agent/renew-agent.ts";
+import { getBundle } from "./bundle/get-bundle.ts";
+import { batchCreateEntry } from "./entry/batch-create-entry.ts";
+import { batchDeleteEntry } from "./entry/batch-delete-entry.ts";
+import { batchUpdateEntry } from "./entry/batch-update-entry.ts";
+import { countEntries } from "./entry/count-entries.ts";
+import { getEntry } from "./entry/get-entry.ts";
+import { listEntries } from "./entry/list-entries.ts";
+import { checkHealth } from "./health/check.ts";
+import { batchNewX509Svid } from "./svid/batch-new-x509-svid.ts";
+import { newJwtSvid } from "./svid/new-jwt-svid.ts";
+import { listConnections } from "./sync/list-connections.ts";
+import { openSync } from "./sync/open.ts";
+import { waitApplied } from "./sync/wait-applied.ts";
+
+/** Every RPC that is served, with its declaration. What is not here answers Unimplemented. */
+export const servedRpcs: readonly GuardedMethod[] = [
+  attestAgent,
+  banAgent,
+  batchCreateEntry,
+  batchDeleteEntry,
+  batchNewX509Svid,
+  batchUpdateEntry,
+  checkHealth,
+  countAgents,
+  countEntries,
+  createJoinToken,
+  deleteAgent,
+  getAgent,
+  getBundle,
+  getEntry,
+  listAgents,
+  listConnections,
+  listEntries,
+  newJwtSvid,
+  openSync,
+  postStatus,
+  renewAgent,
+  waitApplied,
+];
+
+/** Methods on the wire that this release does not serve. A new method must be put here or above (methods.test.ts). */
+export const unservedMethods: readonly string[] = [
+  "/grpc.health.v1.Health/Watch",
+  "/spire.api.server.bundle.v1.Bundle/AppendBundle",
+  "/spire.api.server.bundle.v1.Bundle/BatchCreateFederatedBundle",
+  "/spire.api.server.bundle.v1.Bundle/BatchDeleteFederatedBundle",
+  "/spire.api.server.bundle.v1.Bundle/BatchSetFederatedBundle",
+  "/spire.api.server.bundle.v1.Bundle/BatchUpdateFederatedBundle",
+  "/spire.api.server.bundle.v1.Bundle/CountBundles",
+  "/spire.api.server.bundle.v1.Bundle/GetFederatedBundle",
+  "/spire.api.server.bundle.v1.Bundle/ListFederatedBundles",
+  "/spire.api.server.bundle.v1.Bundle/PublishJWTAuthority",
+  "/spire.api.server.bundle.v1.Bundle/PublishWITAuthority",
+  "/spire.api.server.entry.v1.Entry/GetAuthorizedEntries",
+  "/spire.api.server.entry.v1.Entry/SyncAuthorizedEntries",
+  "/spire.api.server.svid.v1.SVID/BatchNewWITSVID",
+  "/spire.api.server.svid.v1.SVID/MintJWTSVID",
+  "/spire.api.server.svid.v1.SVID/MintWITSVID",
+  "/spire.api.server.svid.v1.SVID/MintX509SVID",
+  "/spire.api.server.svid.v1.SVID/NewDownstreamX509CA",
+];

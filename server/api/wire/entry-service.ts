@@ -1,0 +1,87 @@
+import { decodeEntryDraft, draftFieldsOf, encodeEntry } from "../../../proto/convert/entry.ts";
+import { decodeEntryFilter } from "../../../proto/convert/filter.ts";
+import { decodeMask } from "../../../proto/convert/mask.ts";
+import type { Entry__Output } from "../../../proto/gen/spire/api/types/Entry.ts";
+import type { EntryMask__Output } from "../../../proto/gen/spire/api/types/EntryMask.ts";
+import { entryService } from "../../../proto/services.ts";
+import { ServiceError } from "../../../transport/index.ts";
+import { batchCreateEntry } from "../entry/batch-create-entry.ts";
+import { batchDeleteEntry } from "../entry/batch-delete-entry.ts";
+import { batchUpdateEntry, type EntryField } from "../entry/batch-update-entry.ts";
+import { countEntries } from "../entry/count-entries.ts";
+import type { DraftItem } from "../entry/draft-item.ts";
+import type { EntryResult } from "../entry/entry-result.ts";
+import { getEntry } from "../entry/get-entry.ts";
+import { listEntries } from "../entry/list-entries.ts";
+import { readPage } from "./page.ts";
+import { type Registration, serveUnary } from "./registration.ts";
+
+export function serveEntryService(to: Registration): void {
+  serveUnary(
+    to,
+    entryService.CountEntries,
+    countEntries,
+    ({ filter }) => ({ filter: decodeEntryFilter(filter) }),
+    (count) => ({ count }),
+  );
+  serveUnary(
+    to,
+    entryService.ListEntries,
+    listEntries,
+    (wire) => ({ filter: decodeEntryFilter(wire.filter), page: readPage(wire) }),
+    ({ items, nextPageToken }, { output_mask }) => {
+      const mask = decodeMask(output_mask);
+      return { entries: items.map((entry) => encodeEntry(entry, mask)), next_page_token: nextPageToken };
+    },
+  );
+  serveUnary(
+    to,
+    entryService.GetEntry,
+    getEntry,
+    ({ id }) => ({ id }),
+    (entry, { output_mask }) => encodeEntry(entry, decodeMask(output_mask)),
+  );
+  serveUnary(
+    to,
+    entryService.BatchCreateEntry,
+    batchCreateEntry,
+    ({ entries }) => entries.map(readDraft),
+    (results, { output_mask }) => ({ results: encodeResults(results, output_mask) }),
+  );
+  serveUnary(
+    to,
+    entryService.BatchUpdateEntry,
+    batchUpdateEntry,
+    ({ entries, input_mask }) => ({ items: entries.map(readDraft), fields: readInputMask(input_mask) }),
+    (results, { output_mask }) => ({ results: encodeResults(results, output_mask) }),
+  );
+  serveUnary(
+    to,
+    entryService.BatchDeleteEntry,
+    batchDeleteEntry,
+    ({ ids }) => ids,
+    (results) => ({ results: results.map(({ id, status, message }) => ({ id, status: { code: status, message } })) }),
+  );
+}
+
+function readDraft(wire: Entry__Output): DraftItem {
+  const decoded = decodeEntryDraft(wire);
+  if (decoded.kind === "draft") return decoded;
+  if (!(decoded.error instanceof ServiceError)) throw decoded.error;
+  return { kind: "malformed", id: wire.id, error: decoded.error };
+}
+
+function readInputMask(wire: EntryMask__Output | null): ReadonlySet<EntryField> | undefined {
+  if (wire === null) return undefined;
+  const fields = new Set<EntryField>();
+  for (const field of draftFieldsOf(decodeMask(wire))) if (field !== "id") fields.add(field);
+  return fields;
+}
+
+function encodeResults(results: readonly EntryResult[], outputMask: EntryMask__Output | null) {
+  const mask = decodeMask(outputMask);
+  return results.map(({ status, message, entry }) => ({
+    status: { code: status, message },
+    ...(entry === undefined ? {} : { entry: encodeEntry(entry, mask) }),
+  }));
+}

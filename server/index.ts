@@ -1,0 +1,13 @@
+/** The server: what other folders may use of `server/`. */
+export {
+  configWarnings,
+  loadServerConfig,
+  type ServerConfig,
+  type ServerConfigSources,
+  type ServerFlags,
+  serverSettings,
+} from "./config/index.ts";
+export { type CoreConfig, createServerCore, type ServerCore, type ServerCoreDeps } from "./core.ts";
+export { serverErrors } from "./errors.ts";
+export { runServer, type ServerProgram, serverExitCodes } from "./main.ts";
+export { type Server, type StartDeps, startServer } from "./start.ts";

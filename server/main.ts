@@ -1,0 +1,200 @@
+import { mkdir } from "node:fs/promises";
+import { availableParallelism } from "node:os";
+import { join } from "node:path";
+import { errorFields, type Logger, systemClock, systemRandom, TaskGroup } from "../runtime/core/index.ts";
+import {
+  createLogger,
+  createMetrics,
+  type HostLogger,
+  type HostMetrics,
+  handleSignals,
+  listenStatus,
+  passedSockets,
+  type ServiceNotifier,
+  type StallMonitor,
+  serviceNotifier,
+  watchEventLoop,
+} from "../runtime/host/index.ts";
+import { hardenProcess, ServiceError } from "../transport/index.ts";
+import { selfSigned } from "./authority/upstream/self-signed.ts";
+import { configWarnings, loadServerConfig, type ServerConfig, type ServerConfigSources } from "./config/index.ts";
+import { WorkerPool } from "./issuance/worker-pool.ts";
+import { DiskKeyManager } from "./keymanager/disk/disk-key-manager.ts";
+import { MemoryKeyManager } from "./keymanager/memory/memory-key-manager.ts";
+import { type Server, startServer } from "./start.ts";
+import { openSqliteStore } from "./store/sqlite/open.ts";
+
+export interface ServerProgram extends ServerConfigSources {
+  readonly version: string;
+  readonly pid: number;
+}
+
+/** Exit codes of `countersign server run` (docs/cli.md). */
+export const serverExitCodes = {
+  stopped: 0,
+  /** It failed; to start it again may help. */
+  failed: 1,
+  /** Somebody has to do something first: the log says what. Service managers should not restart it. */
+  needsOperator: 5,
+} as const;
+
+const needsOperator: ReadonlySet<string> = new Set([
+  "ERR_KEY_CORRUPT",
+  "ERR_STORE_CORRUPT",
+  "ERR_STORE_LOCKED",
+  "ERR_STORE_SCHEMA_NEWER",
+]);
+
+/** Workers beyond this add nothing: the event loop cannot feed them. */
+const mostWorkers = 8;
+
+/**
+ * `countersign server run`: from configuration to exit code. The only place that names concrete adapters.
+ *
+ * @throws ConfigError with every problem of the configuration
+ */
+export async function runServer(program: ServerProgram): Promise<number> {
+  const startedAtMs = systemClock.monotonic();
+  const config = await loadServerConfig(program);
+  const logger = createLogger({ level: config.logLevel });
+  const metrics = createMetrics();
+  const notifier = serviceNotifier(program.env, program.pid);
+  const stop = Promise.withResolvers<void>();
+  let server: Server | undefined;
+  const removeHandlers = handleSignals({
+    stop: (signal) => {
+      logger.info({ signal }, "stopping");
+      stop.resolve();
+    },
+    reload: () => void reload(program, logger, server),
+  });
+  try {
+    hardenProcess();
+    for (const warning of configWarnings(config)) logger.warn({}, warning);
+    await using adapters = new AsyncDisposableStack();
+    const stalls = adapters.adopt(watchEventLoop(), async (monitor) => monitor.close());
+    await using running = await start(config, program, { logger, metrics, adapters });
+    server = running;
+    await using background = new TaskGroup((error) => stop.reject(error));
+    await using _status = await listenHealth(config, running, metrics, stalls);
+    background.run((signal) => feedWatchdog(notifier, signal));
+    sayReady(running, config, logger, notifier, startedAtMs);
+    await Promise.race([running.failed, stop.promise]);
+    notifier.stopping();
+    return serverExitCodes.stopped;
+  } catch (error) {
+    return reportFailure(error, logger, notifier);
+  } finally {
+    server = undefined;
+    removeHandlers();
+    logger.flush();
+  }
+}
+
+interface Host {
+  readonly logger: Logger;
+  readonly metrics: HostMetrics;
+  /** Closed after the server. */
+  readonly adapters: AsyncDisposableStack;
+}
+
+async function start(config: ServerConfig, program: ServerProgram, host: Host): Promise<Server> {
+  const { logger, metrics, adapters } = host;
+  const [clock, random] = [systemClock, systemRandom];
+  const { trustDomain, dataDir } = config;
+  // The admin socket is below: its group has to be able to come here. Files in it are 0600.
+  await mkdir(dataDir, { recursive: true, mode: 0o750 });
+  const workers = Math.min(mostWorkers, availableParallelism());
+  const runner = new WorkerPool({ workers, clock, random, logger });
+  adapters.defer(() => runner.close());
+  const [store, keyManager] = await Promise.all([
+    openSqliteStore({ directory: dataDir, trustDomain, clock, random, logger }),
+    config.keyManager === "memory" ? new MemoryKeyManager() : DiskKeyManager.open(join(dataDir, "keys")),
+  ]);
+  adapters.use(store);
+  return startServer(config, {
+    clock,
+    random,
+    logger,
+    metrics,
+    store,
+    keyManager,
+    upstream: selfSigned(clock, random),
+    runner,
+    serverVersion: program.version,
+    adminSocketFd: passedSockets(program.env, program.pid)[0]?.fd,
+  });
+}
+
+function sayReady(
+  server: Server,
+  config: ServerConfig,
+  logger: Logger,
+  notifier: ServiceNotifier,
+  startedAtMs: number,
+): void {
+  const address = `${server.tcp.host}:${server.tcp.port}`;
+  notifier.ready();
+  notifier.status(`serving trust domain ${config.trustDomain}`);
+  logger.info(
+    {
+      trust_domain: config.trustDomain.name,
+      address,
+      socket_path: server.socketPath,
+      server_id: server.core.serverId,
+      entries: server.core.registry.entryCount,
+      agents: server.core.registry.nodeCount,
+      after_ms: Math.round(systemClock.monotonic() - startedAtMs),
+    },
+    "ready",
+  );
+}
+
+/** SIGHUP: log level and rate limits; everything else needs a restart. */
+async function reload(program: ServerProgram, logger: HostLogger, server: Server | undefined): Promise<void> {
+  try {
+    const config = await loadServerConfig(program);
+    logger.setLevel(config.logLevel);
+    server?.core.limiter.configure(config.rateLimits);
+    logger.info({ log_level: config.logLevel, rate_limits: config.rateLimits }, "configuration read again");
+  } catch (error) {
+    logger.error(errorFields(error), "configuration not read again");
+  }
+}
+
+async function listenHealth(
+  { statusListener }: ServerConfig,
+  server: Server,
+  metrics: HostMetrics,
+  stalls: StallMonitor,
+): Promise<AsyncDisposable> {
+  if (statusListener === undefined) return new AsyncDisposableStack();
+  metrics.onScrape(() => {
+    server.core.measure();
+    server.core.metrics.eventLoopStall(stalls.takeLongestMs() / 1000);
+  });
+  return listenStatus({
+    ...statusListener,
+    live: async () => ({ healthy: true, parts: { status: "running" } }),
+    ready: () => server.core.health.check(),
+    metrics: async () => ({ contentType: metrics.contentType, text: await metrics.text() }),
+  });
+}
+
+/** Two answers in each interval; none while the event loop is stuck, which is what the service manager looks for. */
+async function feedWatchdog(notifier: ServiceNotifier, signal: AbortSignal): Promise<void> {
+  const { watchdogMs } = notifier;
+  if (watchdogMs === undefined) return;
+  while (!signal.aborted) {
+    notifier.watchdog();
+    await systemClock.sleep(watchdogMs / 2, { signal });
+  }
+}
+
+function reportFailure(error: unknown, logger: Logger, notifier: ServiceNotifier): number {
+  const fix = error instanceof ServiceError ? { fix: error.fix } : {};
+  logger.error({ ...errorFields(error), ...fix }, "the server stops");
+  notifier.status(error instanceof ServiceError ? `${error.code}: ${error.message}` : "failed");
+  const isFinal = error instanceof ServiceError && needsOperator.has(error.code);
+  return isFinal ? serverExitCodes.needsOperator : serverExitCodes.failed;
+}
