@@ -30,7 +30,7 @@ export class ProcessStatus {
     return `${lineAfter(status, "\nUid:\t")}\n${lineAfter(status, "\nGid:\t")}\n${lineAfter(status, "\nGroups:\t")}`;
   }
 
-  /** /proc files have no size: read until the end. */
+  /** /proc files have no size: read until the last line of interest is complete, or to the end. */
   #read(path: string): string {
     const fd = openSync(path, "r");
     try {
@@ -38,8 +38,9 @@ export class ProcessStatus {
       for (;;) {
         if (length === this.#buffer.length) this.#grow();
         const read = readSync(fd, this.#buffer, length, this.#buffer.length - length, length);
-        if (read === 0) return this.#buffer.toString("latin1", 0, length);
         length += read;
+        const text = this.#buffer.toString("latin1", 0, length);
+        if (read === 0 || hasLastLine(text)) return text;
       }
     } finally {
       closeSync(fd);
@@ -65,6 +66,11 @@ export function parseCredentialLines(lines: string): ProcessCredentials {
       .filter((part) => part !== "")
       .map(parseKernelId),
   };
+}
+
+function hasLastLine(text: string): boolean {
+  const at = text.indexOf("\nGroups:\t");
+  return at >= 0 && text.includes("\n", at + 1);
 }
 
 /** Fields are real, effective, saved, file system. */
