@@ -8,6 +8,7 @@ import { addTokenCommands } from "./commands/token.ts";
 import type { CommandContext } from "./context.ts";
 import { exitCodes } from "./exit-codes.ts";
 import { processTerminal } from "./output.ts";
+import { version } from "./version.ts";
 
 /** The `countersign` command on this process's streams; sets the exit code. */
 export async function main(args: readonly string[]): Promise<void> {
@@ -54,8 +55,6 @@ export async function runCli(args: readonly string[], context: CommandContext): 
     return reportFailure(error, terminal, args.includes("json") || args.includes("--output=json"));
   }
 }
-
-const version = "0.1.0";
 
 const generalHelp = `
 Exit codes: 0 done, 1 refused or an item failed, 2 usage, 3 nobody answers, 4 a wait ran out.

@@ -1,4 +1,5 @@
 import type { Command } from "commander";
+import type { AgentFlags } from "../../agent/index.ts";
 import type { ListOptions } from "../agent/show.ts";
 import type { CommandContext, Finish } from "../context.ts";
 import { type CommonOptions, withAgentSocket, withServerSocket } from "../options.ts";
@@ -28,12 +29,9 @@ export function addAgentCommands(program: Command, context: CommandContext, fini
   const agent = program.command("agent").description("run an agent; see and manage the agents a server knows");
   settingsFlags(
     agent.command("run").description("run the agent on this host").addHelpText("after", runExamples),
-  ).action(async (options: Readonly<Record<string, string | boolean>>) =>
-    (await import("../daemons.ts")).runAgentDaemon(options, context, finish),
-  );
+  ).action(async (options: AgentFlags) => (await import("../daemons.ts")).runAgentDaemon(options, context, finish));
   settingsFlags(agent.command("validate").description("check settings without starting")).action(
-    async (options: Readonly<Record<string, string | boolean>>) =>
-      (await import("../daemons.ts")).validateAgent(options, context, finish),
+    async (options: AgentFlags) => (await import("../daemons.ts")).validateAgent(options, context),
   );
   withAgentSocket(agent.command("healthcheck").description("ask a running agent whether it serves"), context).action(
     async (options: CommonOptions) =>

@@ -1,4 +1,5 @@
 import type { Command } from "commander";
+import type { ServerFlags } from "../../server/index.ts";
 import type { CommandContext, Finish } from "../context.ts";
 import { type CommonOptions, withServerSocket } from "../options.ts";
 
@@ -22,12 +23,10 @@ function settingsFlags(command: Command): Command {
 export function addServerCommands(program: Command, context: CommandContext, finish: Finish): void {
   const server = program.command("server").description("run the server that issues identities");
   settingsFlags(server.command("run").description("run the server").addHelpText("after", runExamples)).action(
-    async (options: Readonly<Record<string, string | boolean>>) =>
-      (await import("../daemons.ts")).runServerDaemon(options, context, finish),
+    async (options: ServerFlags) => (await import("../daemons.ts")).runServerDaemon(options, context, finish),
   );
   settingsFlags(server.command("validate").description("check settings without starting")).action(
-    async (options: Readonly<Record<string, string | boolean>>) =>
-      (await import("../daemons.ts")).validateServer(options, context, finish),
+    async (options: ServerFlags) => (await import("../daemons.ts")).validateServer(options, context),
   );
   withServerSocket(server.command("healthcheck").description("ask a running server whether it serves"), context).action(
     async (options: CommonOptions) =>

@@ -42,7 +42,9 @@ export interface ValidateJwtSvidResponse {
   readonly claims: Readonly<Record<string, unknown>>;
 }
 
-const empty = new Uint8Array(0);
+type Mutable<Type> = { -readonly [Key in keyof Type]: Type[Key] };
+
+const empty: Uint8Array = new Uint8Array(0);
 /** google.protobuf.Struct nests; deeper than this is refused. */
 const maxStructDepth = 32;
 
@@ -118,7 +120,7 @@ export function decodeValidateJwtSvidResponse(bytes: Uint8Array): ValidateJwtSvi
 }
 
 function decodeX509Svid(bytes: Uint8Array): WireX509Svid {
-  const svid = { spiffeId: "", x509Svid: empty, x509SvidKey: empty, bundle: empty, hint: "" };
+  const svid: Mutable<WireX509Svid> = { spiffeId: "", x509Svid: empty, x509SvidKey: empty, bundle: empty, hint: "" };
   readFields(bytes, (field, reader) => {
     if (field === 1) svid.spiffeId = reader.string();
     else if (field === 2) svid.x509Svid = reader.bytes();
