@@ -212,6 +212,25 @@ describe("change sets", () => {
   });
 });
 
+describe("the agent's status", () => {
+  it("is sent when it has changed, and at most every 30 s", async () => {
+    const world = await AgentWorld.create();
+    await world.start();
+    const before = world.server.statuses.length;
+    for (let index = 0; index < 20; index += 1) {
+      world.server.putEntry({ ...web, id: `e${index}`, spiffeId: `spiffe://example.org/${index}` });
+      await world.clock.advance(1_000);
+    }
+    await world.clock.advance(20_000);
+    const sent = world.server.statuses.slice(before);
+    assert.equal(sent.length, 1);
+    assert.equal(sent[0]?.x509Svids, 20);
+    await world.clock.advance(600_000);
+    assert.equal(world.server.statuses.length, before + 1, "nothing changed");
+    await world.stop();
+  });
+});
+
 describe("reconnecting", () => {
   it("goes on for ever, with capped back-off", async () => {
     const world = await AgentWorld.create();

@@ -108,7 +108,11 @@ class Core implements AgentCore {
         ownBundle: SpiffeBundle.empty(trustDomain),
         x509CacheMaxSize: deps.x509CacheMaxSize,
         jwtCacheMaxSize: deps.jwtCacheMaxSize,
-        onChange: () => this.#workloadSaver.changed(),
+        onChange: () => {
+          this.#workloadSaver.changed();
+          this.#sync.statusChanged();
+        },
+        onWatchersChange: () => this.#sync.statusChanged(),
         onPendingChange: () => this.#sync.pendingChanged(),
       },
       this.#tasks,
@@ -137,7 +141,11 @@ class Core implements AgentCore {
       link: this.#link,
       positions: this.#positions,
       agentVersion: deps.agentVersion,
-      onAccepted: () => this.#tasks.run(() => this.#keeper.accepted()),
+      onAccepted: () => {
+        this.#tasks.run(() => this.#keeper.accepted());
+        // After a suspend timers are late; a reconnection is when it shows.
+        this.#keeper.reconsider();
+      },
       onDenied: (reason) => this.#keeper.denied(reason),
       sink: {
         apply: (set) => {

@@ -28,6 +28,8 @@ export interface IdentitiesDeps {
   readonly jwtCacheMaxSize: number;
   /** Something that is worth storing has changed. */
   readonly onChange: () => void;
+  /** A watcher came or went. */
+  readonly onWatchersChange: () => void;
   /** `pendingIds()` has changed. */
   readonly onPendingChange: () => void;
 }
@@ -83,6 +85,7 @@ export class AgentIdentities implements Identities {
       // SVIDs of such entries go to a store, not to workloads on this host.
       match: (workload) => this.#entries.matching(workload).filter(({ storeSvid }) => !storeSvid),
       content: (matched) => this.#content(matched),
+      onWatchersChange: () => deps.onWatchersChange(),
       onWatched: (entries) => this.#watched(entries),
       onUnwatched: (entries) => this.#unwatched(entries),
     });

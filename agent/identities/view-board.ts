@@ -8,6 +8,8 @@ export interface ViewBoardDeps {
   readonly nowMs: () => number;
   readonly match: (workload: SelectorSet) => readonly RegistrationEntry[];
   readonly content: (matched: readonly RegistrationEntry[]) => ViewContent;
+  /** A watcher came or went. */
+  readonly onWatchersChange: () => void;
   /** A first watcher came for these entries. */
   readonly onWatched: (entries: readonly RegistrationEntry[]) => void;
   /** The last watcher of these entries has gone. */
@@ -51,6 +53,7 @@ export class ViewBoard {
   subscribe(set: SelectorSet): IdentitySubscription {
     const watched = this.#sets.get(set.key) ?? this.#open(set);
     watched.watchers += 1;
+    this.#deps.onWatchersChange();
     return new Subscription(
       () => this.#fresh(watched),
       watched.waiters,
@@ -113,6 +116,7 @@ export class ViewBoard {
 
   #leave(watched: WatchedSet): void {
     watched.watchers -= 1;
+    this.#deps.onWatchersChange();
     if (watched.watchers > 0) return;
     this.#assign(watched, []);
     this.#sets.delete(watched.set.key);

@@ -54,6 +54,8 @@ export class SyncLoop {
   #failures = 0;
   #lastPending = "";
   #lastStatus = "";
+  #statusSentAt = Number.NEGATIVE_INFINITY;
+  #statusTimer: Timer | undefined;
   #statusIntervalMs = defaultStatusIntervalMs;
   #silence: Timer | undefined;
   readonly #tasks = new TaskGroup();
@@ -76,13 +78,13 @@ export class SyncLoop {
 
   /** Runs until `signal` is aborted. */
   async run(signal: AbortSignal): Promise<void> {
-    this.#tasks.run((stop) => this.#reportStatus(stop));
     try {
       while (!signal.aborted) await this.#once(signal);
     } finally {
       this.#active?.close();
       this.#next?.close();
       this.#silence?.cancel();
+      this.#statusTimer?.cancel();
       await this.#tasks.close();
     }
   }
@@ -106,6 +108,14 @@ export class SyncLoop {
     if (text === this.#lastPending) return;
     this.#lastPending = text;
     session.send({ kind: "ack", type: "entry", position, pendingEntryIds });
+  }
+
+  /** What the server shows of this agent may be another now. It hears of it at once, or when the interval is over. */
+  statusChanged(): void {
+    if (this.#statusTimer !== undefined || this.#active === undefined) return;
+    const { clock } = this.#deps;
+    const delayMs = Math.max(0, this.#statusSentAt + this.#statusIntervalMs - clock.monotonic());
+    this.#statusTimer = clock.setTimer(delayMs, () => this.#sendStatus());
   }
 
   async #once(signal: AbortSignal): Promise<void> {
@@ -137,6 +147,7 @@ export class SyncLoop {
     const resumes = session.hello.held.some(({ type }) => type === "entry");
     if (resumes) this.#silence = this.#deps.clock.setTimer(silenceMs, () => this.#silent(session));
     session.adopt();
+    this.statusChanged();
     try {
       await session.ended;
     } finally {
@@ -248,14 +259,13 @@ export class SyncLoop {
     this.#deps.sink.setCurrent(isCurrent);
   }
 
-  async #reportStatus(signal: AbortSignal): Promise<void> {
-    while (!signal.aborted) {
-      await this.#deps.clock.sleep(this.#statusIntervalMs, { signal });
-      const status = this.#deps.sink.status();
-      const text = JSON.stringify(status);
-      if (this.#active === undefined || text === this.#lastStatus) continue;
-      this.#lastStatus = text;
-      this.#active.send({ kind: "status", ...status });
-    }
+  #sendStatus(): void {
+    this.#statusTimer = undefined;
+    const status = this.#deps.sink.status();
+    const text = JSON.stringify(status);
+    if (this.#active === undefined || text === this.#lastStatus) return;
+    this.#lastStatus = text;
+    this.#statusSentAt = this.#deps.clock.monotonic();
+    this.#active.send({ kind: "status", ...status });
   }
 }
