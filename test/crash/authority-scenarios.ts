@@ -11,9 +11,10 @@ export interface Scenario {
   readonly during: (world: AuthorityWorld) => Promise<void>;
 }
 
+/** Every turn of an authority's life is at a multiple of four hours when it lives for a day. */
 async function live(world: AuthorityWorld, authorities: Authorities, hours: number): Promise<void> {
-  for (let passed = 0; passed < hours; passed += 1) {
-    await world.clock.advance(hour * 1000);
+  for (let passed = 0; passed < hours; passed += 4) {
+    await world.clock.advance(4 * hour * 1000);
     await authorities.tick();
   }
 }
@@ -29,14 +30,14 @@ const start = async (world: AuthorityWorld): Promise<void> => {
 export const scenarios: readonly Scenario[] = [
   { name: "the first start", before: async () => {}, pause: 0, during: start },
   { name: "a start with everything in place", before: start, pause: hour, during: start },
-  { name: "prepare", before: (world) => startAndLive(world, 11), pause: hour, during: start },
-  { name: "activate", before: (world) => startAndLive(world, 19), pause: hour, during: start },
+  { name: "prepare", before: (world) => startAndLive(world, 8), pause: 4 * hour, during: start },
+  { name: "activate", before: (world) => startAndLive(world, 16), pause: 4 * hour, during: start },
   { name: "drop the old keys", before: (world) => startAndLive(world, 20), pause: 120, during: start },
-  { name: "prune", before: (world) => startAndLive(world, 47), pause: hour, during: start },
+  { name: "prune", before: (world) => startAndLive(world, 44), pause: 4 * hour, during: start },
   { name: "a start after everything expired", before: start, pause: 1.2 * day, during: start },
   {
     name: "a start long after everything is dead",
-    before: (world) => startAndLive(world, 13),
+    before: (world) => startAndLive(world, 12),
     pause: 9 * day,
     during: start,
   },
@@ -44,6 +45,6 @@ export const scenarios: readonly Scenario[] = [
     name: "two days in one process",
     before: async () => {},
     pause: 0,
-    during: (world) => startAndLive(world, 50),
+    during: (world) => startAndLive(world, 52),
   },
 ];
