@@ -65,6 +65,8 @@ describe("Node and @peculiar/x509 agree with us on", () => {
       assert.equal(keyId.keyId, leaf.subjectKeyId);
     });
 
+    // One role under each authority: @peculiar/x509 takes its time.
+    if (!name.startsWith("agent")) continue;
     it(`${name}, with both orders of the bundle`, async () => {
       for (const bundle of [roots, roots.toReversed()]) {
         const path = verifyChain({ leaf, intermediates, roots: bundle, atMs: nowMs, usage: "server" });

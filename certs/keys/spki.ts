@@ -7,7 +7,7 @@ import { certsLimits } from "../limits.ts";
 import { type EcKeyType, type KeyType, publicKeyType, rsaKeyType, rsaPublicExponent } from "./key-type.ts";
 
 /** Everything before the point or raw key: for one type it is always the same, so that one comparison checks it all. */
-export const spkiPrefixes = {
+const spkiPrefixes = {
   "ec-p256": fromHex("3059301306072a8648ce3d020106082a8648ce3d03010703420004"),
   "ec-p384": fromHex("3076301006072a8648ce3d020106052b8104002203620004"),
   ed25519: fromHex("302a300506032b6570032100"),

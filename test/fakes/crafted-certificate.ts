@@ -98,7 +98,7 @@ export function authorityKeyId(keyId: Uint8Array): Uint8Array {
   );
 }
 
-export function subjectKeyIdentifier(keyId: Uint8Array): Uint8Array {
+function subjectKeyIdentifier(keyId: Uint8Array): Uint8Array {
   return craftedExtension("2.5.29.14", false, new DerWriter().octetString(keyId));
 }
 
