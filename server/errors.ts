@@ -254,7 +254,7 @@ export const serverErrors = defineErrors({
   },
   ERR_JOIN_TOKEN_EXISTS: {
     status: "alreadyExists",
-    meaning: "There is a join token of that value, or an agent has joined with it.",
+    meaning: "There is a join token of that value that was not used yet.",
     fix: "choose another value, or leave it out",
   },
 
