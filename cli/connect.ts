@@ -1,6 +1,8 @@
 import { dialUnix, type RpcChannel, ServiceError } from "../transport/index.ts";
 import { CommandError, exitCodes } from "./exit-codes.ts";
 
+const noAnswer: ReadonlySet<string> = new Set(["ERR_CONNECT_FAILED", "ERR_CONNECTION_LOST"]);
+
 /** Calls `use` with a channel to the socket and closes it after. A socket nobody serves is explained. */
 export async function withChannel<Result>(
   socket: string,
@@ -11,7 +13,7 @@ export async function withChannel<Result>(
   try {
     return await use(channel);
   } catch (error) {
-    if (error instanceof ServiceError && error.code === "ERR_RPC_UNAVAILABLE") {
+    if (error instanceof ServiceError && noAnswer.has(error.code)) {
       throw new CommandError(
         exitCodes.unreachable,
         `no answer from the ${who} at ${socket}: ${error.message}`,

@@ -7,7 +7,7 @@ import { Stage } from "./stage.ts";
 import { reportsOf, startWorkload, type TrafficReport, type Workload } from "./workloads.ts";
 
 /** Lives so short that a minute shows what otherwise takes days. Seconds. */
-const lives = { ca: 40, svid: 10 };
+const lives = { ca: 40, svid: 12 };
 const needed = { requests: 1000, peerSerials: 5, issuers: 2 };
 const agentAlias = "spiffe://demo.example/host/this-one";
 
@@ -81,7 +81,7 @@ async function startServer(stage: Stage, folder: string, stack: AsyncDisposableS
     ]),
   );
   const ready = await running.waitFor(isReady);
-  const address = String(ready["tcp_address"]);
+  const address = String(ready["address"]);
   stage.tell(
     "server",
     `ready on ${address} after ${(performance.now() - started).toFixed(0)} ms; CA lives ${lives.ca} s, SVIDs ${lives.svid} s`,
@@ -116,11 +116,11 @@ async function launchAgent(
   flags: readonly string[],
   stack: AsyncDisposableStack,
 ): Promise<AgentHandle> {
-  const socket = join(folder, "agent", "public", "api.sock");
+  const socket = join(folder, "run", "api.sock");
   const running = stack.use(
     startCountersign([
       ...["agent", "run", "--trust-domain", "demo.example", "--server", server.address],
-      ...["--data-dir", join(folder, "agent", "data"), "--socket", socket, ...flags],
+      ...["--data-dir", join(folder, "agent-data"), "--socket", socket, ...flags],
     ]),
   );
   await running.waitFor(isReady);
@@ -160,7 +160,7 @@ async function refuseThenAdmit(
   await createEntry(stage, server, "late", identity);
   const arrival = await late.running.waitFor((line) => line["event"] === "identity", 15_000);
   const recorded = await server.running.waitFor(
-    (line) => line["audit"] !== undefined && String(line["method"]).endsWith("BatchCreateEntry"),
+    (line) => line["type"] === "audit" && String(line["method"]).endsWith("BatchCreateEntry"),
     5_000,
     from,
   );

@@ -97,7 +97,7 @@ export class System implements AsyncDisposable {
     );
     this.#server = running;
     const ready = await running.waitFor(isReady, 15_000);
-    this.#address = String(ready["tcp_address"]);
+    this.#address = String(ready["address"]);
     return running;
   }
 
