@@ -1,4 +1,5 @@
 import { serverLimits } from "../limits.ts";
+import { isALabel } from "./a-label.ts";
 
 export type DnsNameProblem =
   | "empty"
@@ -47,16 +48,5 @@ function labelProblem(label: string): DnsNameProblem | undefined {
   if (label.slice(0, 2).toLowerCase() !== "xn") {
     return "two hyphens at the third place of a label that is not an A-label";
   }
-  return isALabel(label) ? undefined : "an A-label that is not valid Punycode of a non-ASCII label";
-}
-
-/**
- * The URL parser runs UTS #46 ToASCII with validity checks on each A-label and refuses what does not decode to a valid
- * U-label. It is the one IDNA implementation in the language.
- */
-function isALabel(label: string): boolean {
-  const lower = label.toLowerCase();
-  return (
-    URL.canParse(`https://${lower}.example/`) && new URL(`https://${lower}.example/`).hostname === `${lower}.example`
-  );
+  return isALabel(label.toLowerCase()) ? undefined : "an A-label that is not valid Punycode of a non-ASCII label";
 }

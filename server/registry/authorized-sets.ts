@@ -141,9 +141,7 @@ export class AuthorizedSets {
     for (const watch of this.#byReach.get(parentId)) if (leadsOn || watch.reach.has(spiffeId)) found.add(watch);
     if (parentId !== this.#serverId) return;
     for (const watch of this.#watches.values()) {
-      if (watch.roots.has(spiffeId) || matchesNode(entry.selectors, this.#nodeSelectors(watch.agentId))) {
-        found.add(watch);
-      }
+      if (matchesNode(entry.selectors, this.#nodeSelectors(watch.agentId))) found.add(watch);
     }
   }
 
