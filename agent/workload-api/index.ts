@@ -19,7 +19,6 @@ import { validateJwtSvid } from "./validate-jwt-svid.ts";
 
 export { defaultWorkloadApiConfig, type WorkloadApiConfig } from "./config.ts";
 export type { CallerAttestation, WorkloadApiDeps } from "./deps.ts";
-export { workloadApiErrors } from "./errors.ts";
 
 /** The running Workload API. Disposing of it ends all its calls with Unavailable; do that before the listener closes. */
 export interface WorkloadApi extends Disposable {

@@ -23,7 +23,7 @@ export const header = { "workload.spiffe.io": "true" } as const;
 const dayMs = 86_400_000;
 
 /** Says of every caller what the test wants it to say, and counts how often it was asked. */
-export class FakeAttestation implements CallerAttestation {
+class FakeAttestation implements CallerAttestation {
   selectors: readonly Selector[] = [Selector.parse("unix:uid:1000")];
   failure: Error | undefined;
   asked = 0;

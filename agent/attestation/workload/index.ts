@@ -1,3 +1,3 @@
 export { workloadAttestationErrors } from "./errors.ts";
-export { UnixAttestor, type UnixAttestorOptions } from "./unix/unix-attestor.ts";
-export { WorkloadAttestation, type WorkloadAttestationDeps } from "./workload-attestation.ts";
+export { UnixAttestor } from "./unix/unix-attestor.ts";
+export { WorkloadAttestation } from "./workload-attestation.ts";
