@@ -208,6 +208,40 @@ describe("Authorities", () => {
     assert.equal(authorities.health()[0]?.failure, undefined);
   });
 
+  it("reads the store again when it is not known whether a commit arrived", async () => {
+    const world = new AuthorityWorld();
+    const { store } = world;
+    let lost = 0;
+    world.store = {
+      listAuthorities: () => store.listAuthorities(),
+      findBundle: (trustDomain) => store.findBundle(trustDomain),
+      commitAuthorities: async (commit) => {
+        const bundle = await store.commitAuthorities(commit);
+        if (lost === 0) return bundle;
+        lost -= 1;
+        throw Object.assign(new Error("no answer"), { code: "ERR_STORE_UNAVAILABLE" });
+      },
+    };
+    const authorities = await world.start();
+    await world.clock.advance(12 * hour * 1000);
+    for (let tries = 0; tries < 4; tries += 1) {
+      lost = 1;
+      await authorities.tick();
+    }
+    lost = 0;
+    await authorities.tick();
+    assert.deepEqual(states(authorities), ["active", "prepared"]);
+    assert.equal(authorities.bundle.x509Authorities.length, 2, "one certificate an authority");
+    assert.equal(authorities.bundle.jwtAuthorities.length, 2);
+    assert.deepEqual(
+      authorities
+        .records()
+        .map(({ id }) => id)
+        .sort(),
+      (await store.listAuthorities()).map(({ id }) => id).sort(),
+    );
+  });
+
   it("rotates JWT keys while the upstream authority fails", async () => {
     const world = new AuthorityWorld();
     const { upstream } = world;

@@ -81,7 +81,7 @@ export class Authorities implements SigningAuthorities {
     const lifecycleDeps: LifecycleDeps = {
       serverId: options.serverId,
       keyManager: deps.keyManager,
-      listAuthorities: () => store.listAuthorities(),
+      listAuthorities: () => this.#read(),
       commit: async (commit) => {
         this.#bundle = await store.commitAuthorities(commit);
         this.#isChanged = true;
@@ -152,6 +152,18 @@ export class Authorities implements SigningAuthorities {
     this.#attempt = this.#failures.size === 0 ? 0 : this.#attempt + 1;
     if (this.#attempt > 0) nexts.push(clock.now() + backOffMs(this.#attempt - 1, retry, random));
     return Math.min(...nexts);
+  }
+
+  /** Records and, since a commit may have arrived without an answer, the bundle as well. */
+  async #read(): Promise<readonly AuthorityRecord[]> {
+    const { store } = this.#deps;
+    const records = await store.listAuthorities();
+    const bundle = await store.findBundle(this.trustDomain);
+    if (bundle !== undefined && !bundle.equals(this.#bundle)) {
+      this.#bundle = bundle;
+      this.#isChanged = true;
+    }
+    return records;
   }
 
   #refresh(): void {
