@@ -16,6 +16,9 @@ import type { RpcContext } from "./types.ts";
 /** A caller that neither takes the end of an ended call nor stops sending is cut off after, milliseconds. */
 const lingerMs = 1_000;
 
+/** Why nothing can be done with a call that ended well. Made once: an error per call would cost more than the call. */
+const callOver = transportErrors.error("ERR_CALL_CANCELLED", "the call is over");
+
 /** What a call needs of its connection. */
 export interface CallOwner {
   readonly peer: Peer;
@@ -40,7 +43,7 @@ export class ServerCall implements WireCall, RpcContext {
   /** Set once the outcome is decided; what comes later does not change it. */
   #outcome: { readonly error: ServiceError | undefined } | undefined;
   #pendingWrites = 0;
-  #hasAnswer = false;
+  #answer: Buffer | undefined;
 
   constructor(stream: ServerHttp2Stream, path: string, rawHeaders: readonly string[], owner: CallOwner) {
     this.method = path;
@@ -90,7 +93,8 @@ export class ServerCall implements WireCall, RpcContext {
       this.#armDeadline();
       this.#listen();
       await method.run(this);
-      const isAnswered = method.kind !== "unary" || this.#hasAnswer;
+      // A stream may end well without a message, a unary call may not.
+      const isAnswered = method.kind !== "unary" || this.#answer !== undefined;
       this.end(isAnswered ? undefined : this.#internal(new Error("the handler gave no answer")));
     } catch (error) {
       this.end(error instanceof ServiceError ? this.#noted(error) : this.#internal(error));
@@ -136,12 +140,8 @@ export class ServerCall implements WireCall, RpcContext {
   }
 
   answer(message: Uint8Array): void {
-    if (this.#outcome !== undefined || this.#stream.destroyed) return;
-    if (this.#hasAnswer) throw new Error("the handler gave a second answer");
-    const framed = this.#frame(message);
-    this.#hasAnswer = true;
-    this.#sendHeaders();
-    this.#stream.write(framed);
+    if (this.#answer !== undefined) throw new Error("the handler gave a second answer");
+    this.#answer = this.#frame(message);
   }
 
   #frame(message: Uint8Array): Buffer {
@@ -196,12 +196,14 @@ export class ServerCall implements WireCall, RpcContext {
     const stream = this.#stream;
     if (stream.destroyed || stream.closed) return;
     const trailers = statusTrailers(error, this.requestId);
+    if (error === undefined) this.#sendHeaders();
     if (stream.headersSent) {
       stream.once("wantTrailers", () => {
         if (!stream.destroyed && !stream.closed) stream.sendTrailers(trailers);
         this.#stopReading();
       });
-      stream.end();
+      if (error === undefined && this.#answer !== undefined) stream.end(this.#answer);
+      else stream.end();
       if (this.#pendingWrites > 0) this.#closeLater(constants.NGHTTP2_CANCEL);
       return;
     }
@@ -227,7 +229,7 @@ export class ServerCall implements WireCall, RpcContext {
   }
 
   #onStreamClosed(): void {
-    this.end(transportErrors.error("ERR_CALL_CANCELLED", "the caller went away"));
+    if (this.#outcome === undefined) this.end(transportErrors.error("ERR_CALL_CANCELLED", "the caller went away"));
     const { metrics, name, clock, router } = this.#owner.deps;
     const method = router.method(this.method);
     const label = method === undefined ? "unknown" : this.method;
@@ -237,7 +239,7 @@ export class ServerCall implements WireCall, RpcContext {
   }
 
   #endReason(): ServiceError {
-    return this.#outcome?.error ?? transportErrors.error("ERR_CALL_CANCELLED", "the call is over");
+    return this.#outcome?.error ?? callOver;
   }
 
   /** An error nobody declared: the caller gets a code and the id under which the log has the cause. */

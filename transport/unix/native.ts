@@ -17,6 +17,7 @@ export interface UnixNative {
   setCoreLimitZero(): number;
 }
 
+const eintr = 4;
 const solSocket = 1;
 const sysPidfdOpen = 434;
 const pollIn = 0x0001;
@@ -47,7 +48,9 @@ export function loadUnixNative(): UnixNative {
     isPidfdDone: (pidfd) => {
       pollRequest.writeInt32LE(pidfd, 0);
       pollRequest.writeInt32LE(pollIn, 4);
-      const result: number = poll(pollRequest, 1, 0);
+      // A signal (a profiler's, a child's) interrupts even a poll that does not wait: ask again.
+      let result: number = poll(pollRequest, 1, 0);
+      while (result < 0 && koffi.errno() === eintr) result = poll(pollRequest, 1, 0);
       if (result < 0) return -koffi.errno();
       const events = pollRequest.readInt16LE(6);
       if ((events & pollInvalid) !== 0) return -9;

@@ -28,6 +28,8 @@ const pidfsMagic = 0x50494446;
 export class ProcessHandles {
   readonly mode: ProcessHandleMode;
   readonly #native: UnixNative;
+  /** Asked of the kernel once. */
+  #hasPidfs: boolean | undefined;
   /** Handles by pidfs inode, which is unique to a process: its connections share one descriptor. */
   readonly #shared = new Map<bigint, SharedPidfd>();
 
@@ -94,13 +96,8 @@ export class ProcessHandles {
 
   /** The pidfd's inode where it names the process (pidfs, Linux ≥ 6.9); before that all pidfds had the same one. */
   #processInode(pidfd: number): bigint | undefined {
-    try {
-      if (statfsSync(`/proc/self/fd/${pidfd}`).type !== pidfsMagic) return undefined;
-      return fstatSync(pidfd, { bigint: true }).ino;
-    } catch {
-      // Without the answer every connection keeps its own descriptor.
-      return undefined;
-    }
+    this.#hasPidfs ??= isOnPidfs(pidfd);
+    return this.#hasPidfs ? fstatSync(pidfd, { bigint: true }).ino : undefined;
   }
 
   #handle(shared: SharedPidfd, pid: number): OwnedProcessHandle {
@@ -116,6 +113,15 @@ export class ProcessHandles {
         shared.release();
       },
     };
+  }
+}
+
+function isOnPidfs(pidfd: number): boolean {
+  try {
+    return statfsSync(`/proc/self/fd/${pidfd}`).type === pidfsMagic;
+  } catch {
+    // Without the answer every connection keeps its own descriptor.
+    return false;
   }
 }
 
