@@ -29,6 +29,11 @@ export function asBuffer(bytes: Uint8Array): Buffer {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }
 
+/** A plain view of a Buffer, not a copy. */
+export function asPlain(buffer: Buffer): Uint8Array {
+  return new Uint8Array(buffer.buffer, buffer.byteOffset, buffer.byteLength);
+}
+
 export function toHex(bytes: Uint8Array): string {
   return asBuffer(bytes).toString("hex");
 }

@@ -24,28 +24,34 @@ export class DerSplice {
     this.#buffer.set(part, this.#at);
   }
 
+  /** Visible ASCII, which the caller has checked. */
+  ascii(text: string): void {
+    for (let i = text.length - 1; i >= 0; i--) this.octet(text.charCodeAt(i));
+  }
+
+  octet(value: number): void {
+    if (this.#at <= 0) throw new RangeError("the splice is larger than its capacity");
+    this.#buffer[--this.#at] = value;
+  }
+
   header(tagOctet: number, end: number): void {
     const length = end - this.#at;
     if (length < 0x80) {
-      this.#put(length);
+      this.octet(length);
     } else {
       let count = 0;
-      for (let rest = length; rest > 0; rest >>>= 8, count++) this.#put(rest & 0xff);
-      this.#put(0x80 | count);
+      for (let rest = length; rest > 0; rest >>>= 8, count++) this.octet(rest & 0xff);
+      this.octet(0x80 | count);
     }
-    this.#put(tagOctet);
+    this.octet(tagOctet);
   }
 
   sequence(end: number): void {
     this.header(tag.sequence, end);
   }
 
+  /** A view of the buffer: large typed arrays are dear to allocate, so there is no second one. */
   toBytes(): Uint8Array {
-    return this.#buffer.slice(this.#at);
-  }
-
-  #put(octet: number): void {
-    if (this.#at <= 0) throw new RangeError("the splice is larger than its capacity");
-    this.#buffer[--this.#at] = octet;
+    return this.#buffer.subarray(this.#at);
   }
 }

@@ -1,4 +1,5 @@
-import { createHash } from "node:crypto";
+import { hash } from "node:crypto";
+import { asPlain } from "../bytes.ts";
 import { splitSpki } from "./spki.ts";
 
 /**
@@ -6,5 +7,9 @@ import { splitSpki } from "./spki.ts";
  * Throws ERR_DER_….
  */
 export function subjectKeyId(spkiDer: Uint8Array): Uint8Array {
-  return new Uint8Array(createHash("sha1").update(splitSpki(spkiDer).publicKeyBits).digest());
+  return keyIdOf(splitSpki(spkiDer).publicKeyBits);
+}
+
+export function keyIdOf(publicKeyBits: Uint8Array): Uint8Array {
+  return asPlain(hash("sha1", publicKeyBits, "buffer"));
 }

@@ -1,5 +1,5 @@
 import { type KeyObject, sign, verify } from "node:crypto";
-import { equalBytes, fromHex } from "../bytes.ts";
+import { asPlain, equalBytes, fromHex } from "../bytes.ts";
 import { CertsError } from "../errors.ts";
 import { type KeyType, publicKeyType } from "./key-type.ts";
 
@@ -63,7 +63,7 @@ export function signBytes(algorithm: SignatureAlgorithm, message: Uint8Array, ke
       `a key of type ${key.asymmetricKeyType ?? key.type} cannot sign ${algorithm}`,
     );
   }
-  return new Uint8Array(sign(hash, message, key));
+  return asPlain(sign(hash, message, key));
 }
 
 /**

@@ -31,9 +31,16 @@ const importsJwkFaster =
  * exponent) and ERR_DER_….
  */
 export function spkiKeyType(spkiDer: Uint8Array): KeyType {
+  return recogniseSpki(spkiDer).type;
+}
+
+/** The type and the subjectPublicKey bits. */
+export function recogniseSpki(spkiDer: Uint8Array): { readonly type: KeyType; readonly publicKeyBits: Uint8Array } {
   for (const type of ["ec-p256", "ec-p384", "ed25519"] as const) {
     const prefix = spkiPrefixes[type];
-    if (spkiDer.length === prefix.length + rawKeyBytes[type] && startsWithBytes(spkiDer, prefix)) return type;
+    if (spkiDer.length !== prefix.length + rawKeyBytes[type] || !startsWithBytes(spkiDer, prefix)) continue;
+    // The 04 in front of a point is part of the prefix and of the bits.
+    return { type, publicKeyBits: spkiDer.subarray(type === "ed25519" ? prefix.length : prefix.length - 1) };
   }
   const { algorithm, publicKeyBits } = splitSpki(spkiDer);
   if (algorithm.length !== rsaAlgorithm.length || !startsWithBytes(algorithm, rsaAlgorithm)) {
@@ -44,7 +51,7 @@ export function spkiKeyType(spkiDer: Uint8Array): KeyType {
   outer.finish();
   const type = checkedRsaType(key.readUnsignedInteger(), key.readUnsignedInteger());
   key.finish();
-  return type;
+  return { type, publicKeyBits };
 }
 
 /** Throws ERR_KEY_UNSUPPORTED. Both are unsigned magnitudes. */

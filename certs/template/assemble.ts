@@ -1,5 +1,5 @@
 import { fromHex, startsWithBytes } from "../bytes.ts";
-import { bitString, tlv } from "../der/encode.ts";
+import { DerSplice } from "../der/splice.ts";
 import { tag } from "../der/tags.ts";
 import { CertsError } from "../errors.ts";
 import { publicKeyType } from "../keys/key-type.ts";
@@ -16,7 +16,15 @@ export function assembleCertificate(tbs: Uint8Array, algorithm: SignatureAlgorit
   if (!startsWithBytes(tbs.subarray(algorithmOffset(tbs)), identifier)) {
     throw new CertsError("ERR_TEMPLATE_INVALID", "the signed bytes name another signature algorithm");
   }
-  return tlv(tag.sequence, tbs, identifier, bitString(signature));
+  const out = new DerSplice(tbs.length + identifier.length + signature.length + 16);
+  const end = out.mark;
+  out.bytes(signature);
+  out.octet(0);
+  out.header(tag.bitString, end);
+  out.bytes(identifier);
+  out.bytes(tbs);
+  out.sequence(end);
+  return out.toBytes();
 }
 
 /** Past the outer header, the version (5 bytes) and the serial number, in bytes that `encodeTbs` wrote. */

@@ -1,16 +1,10 @@
 import { equalBytes, toHex } from "../bytes.ts";
 import { CertsError } from "../errors.ts";
-import { subjectKeyId } from "../keys/key-id.ts";
+import { keyIdOf } from "../keys/key-id.ts";
 import type { IssuerSignatureAlgorithm } from "../keys/signature-algorithm.ts";
-import { spkiKeyType } from "../keys/spki.ts";
+import { recogniseSpki } from "../keys/spki.ts";
 import { type DistinguishedName, nameDer } from "../x509/name.ts";
-import {
-  authorityKeyIdExtension,
-  caBasicConstraints,
-  caKeyUsage,
-  subjectAltNameExtension,
-  subjectKeyIdExtension,
-} from "./extensions.ts";
+import { caBasicConstraints, caKeyUsage } from "./extensions.ts";
 import { encodeTbs, type IssuerInfo } from "./tbs.ts";
 
 /** Subject of authorities when the operator names none (as SPIRE); `caTbs` adds the unique serialNumber attribute. */
@@ -42,15 +36,13 @@ export function caTbs(parts: CaParts): Uint8Array {
   if (issuer !== undefined && issuer.signatureAlgorithm !== signatureAlgorithm) {
     throw new CertsError("ERR_TEMPLATE_INVALID", "the signature algorithm is not the issuer's");
   }
-  spkiKeyType(spkiDer);
   const serialNumber = parts.subject.serialNumber ?? BigInt(`0x0${toHex(parts.serial)}`).toString();
   const subjectDer = nameDer({ ...parts.subject, serialNumber });
   if (issuer !== undefined && equalBytes(subjectDer, issuer.subjectDer)) {
     throw new CertsError("ERR_TEMPLATE_INVALID", "subject and issuer have the same name");
   }
-  const keyId = subjectKeyId(spkiDer);
+  const keyId = keyIdOf(recogniseSpki(spkiDer).publicKeyBits);
   const uris = parts.uri === undefined ? [] : [parts.uri];
-  const altNames = subjectAltNameExtension({ uris, dnsNames: [] }, false);
   return encodeTbs({
     serial: parts.serial,
     signatureAlgorithm,
@@ -59,12 +51,9 @@ export function caTbs(parts: CaParts): Uint8Array {
     notAfterMs: parts.notAfterMs,
     subjectDer,
     spkiDer,
-    extensions: [
-      caKeyUsage,
-      caBasicConstraints(parts.pathLength),
-      subjectKeyIdExtension(keyId),
-      authorityKeyIdExtension(issuer?.subjectKeyId ?? keyId),
-      ...(altNames === undefined ? [] : [altNames]),
-    ],
+    extensions: [caKeyUsage, caBasicConstraints(parts.pathLength)],
+    subjectKeyId: keyId,
+    authorityKeyId: issuer?.subjectKeyId ?? keyId,
+    altNames: { uris, dnsNames: [] },
   });
 }

@@ -1,6 +1,7 @@
-import { asciiBytes, fromHex } from "../bytes.ts";
+import { fromHex } from "../bytes.ts";
 import { tlv } from "../der/encode.ts";
 import { encodeOid } from "../der/oid.ts";
+import type { DerSplice } from "../der/splice.ts";
 import { contextPrimitive, tag } from "../der/tags.ts";
 import { CertsError } from "../errors.ts";
 import type { KeyType } from "../keys/key-type.ts";
@@ -67,12 +68,23 @@ const skiElement = idElement(oid.subjectKeyIdentifier);
 const akiElement = idElement(oid.authorityKeyIdentifier);
 const sanElement = idElement(oid.subjectAltName);
 
-export function subjectKeyIdExtension(keyId: Uint8Array): Uint8Array {
-  return encodeExtension(skiElement, false, tlv(tag.octetString, keyId));
+export function writeSubjectKeyId(out: DerSplice, keyId: Uint8Array): void {
+  const end = out.mark;
+  out.bytes(keyId);
+  out.header(tag.octetString, end);
+  out.header(tag.octetString, end);
+  out.bytes(skiElement);
+  out.sequence(end);
 }
 
-export function authorityKeyIdExtension(keyId: Uint8Array): Uint8Array {
-  return encodeExtension(akiElement, false, tlv(tag.sequence, tlv(contextPrimitive(0), keyId)));
+export function writeAuthorityKeyId(out: DerSplice, keyId: Uint8Array): void {
+  const end = out.mark;
+  out.bytes(keyId);
+  out.header(contextPrimitive(0), end);
+  out.sequence(end);
+  out.header(tag.octetString, end);
+  out.bytes(akiElement);
+  out.sequence(end);
 }
 
 export interface AlternativeNames {
@@ -80,16 +92,37 @@ export interface AlternativeNames {
   readonly dnsNames: readonly string[];
 }
 
-/** `undefined` when there is no name. Throws ERR_TEMPLATE_INVALID. */
-export function subjectAltNameExtension(names: AlternativeNames, critical: boolean): Uint8Array | undefined {
-  const elements: Uint8Array[] = [];
-  for (const uri of names.uris) elements.push(tlv(generalNameTag.uri, asciiBytes(checkedUri(uri))));
-  for (const name of names.dnsNames) elements.push(tlv(generalNameTag.dns, asciiBytes(checkedDnsName(name))));
-  if (elements.length === 0) return undefined;
-  if (elements.length > certsLimits.generalNames.value) {
+/** At most what `writeSubjectAltName` writes. */
+export function altNameCapacity({ uris, dnsNames }: AlternativeNames): number {
+  let capacity = 64;
+  for (const name of uris) capacity += name.length + 4;
+  for (const name of dnsNames) capacity += name.length + 4;
+  return capacity;
+}
+
+/** The whole extension, or nothing when there is no name. Throws ERR_TEMPLATE_INVALID. */
+export function writeSubjectAltName(out: DerSplice, names: AlternativeNames, isCritical: boolean): void {
+  const count = names.uris.length + names.dnsNames.length;
+  if (count === 0) return;
+  if (count > certsLimits.generalNames.value) {
     throw new CertsError("ERR_TEMPLATE_INVALID", `more than ${certsLimits.generalNames.value} alternative names`);
   }
-  return encodeExtension(sanElement, critical, tlv(tag.sequence, ...elements));
+  const end = out.mark;
+  for (let i = names.dnsNames.length - 1; i >= 0; i--) {
+    writeName(out, generalNameTag.dns, checkedDnsName(names.dnsNames[i] ?? ""));
+  }
+  for (let i = names.uris.length - 1; i >= 0; i--) writeName(out, generalNameTag.uri, checkedUri(names.uris[i] ?? ""));
+  out.sequence(end);
+  out.header(tag.octetString, end);
+  if (isCritical) out.bytes(criticalTrue);
+  out.bytes(sanElement);
+  out.sequence(end);
+}
+
+function writeName(out: DerSplice, kind: number, text: string): void {
+  const end = out.mark;
+  out.ascii(text);
+  out.header(kind, end);
 }
 
 function checkedUri(uri: string): string {

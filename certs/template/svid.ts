@@ -1,17 +1,10 @@
 import { equalBytes } from "../bytes.ts";
 import { CertsError } from "../errors.ts";
-import { subjectKeyId } from "../keys/key-id.ts";
-import { spkiKeyType } from "../keys/spki.ts";
+import { keyIdOf } from "../keys/key-id.ts";
+import { recogniseSpki } from "../keys/spki.ts";
 import { certsLimits } from "../limits.ts";
 import { type DistinguishedName, nameDer } from "../x509/name.ts";
-import {
-  authorityKeyIdExtension,
-  leafBasicConstraints,
-  leafExtendedKeyUsage,
-  leafKeyUsage,
-  subjectAltNameExtension,
-  subjectKeyIdExtension,
-} from "./extensions.ts";
+import { leafBasicConstraints, leafExtendedKeyUsage, leafKeyUsage } from "./extensions.ts";
 import { encodeTbs, type IssuerInfo } from "./tbs.ts";
 
 /** Subject of SVIDs, the one SPIRE uses: software that looks at it at all expects this. */
@@ -41,12 +34,12 @@ export interface SvidParts {
 export function svidTbs(parts: SvidParts): Uint8Array {
   const { issuer, spkiDer } = parts;
   const dnsNames = parts.dnsSans ?? [];
+  const { type, publicKeyBits } = recogniseSpki(spkiDer);
   const subjectDer = leafSubject(parts.subject, dnsNames[0]);
   // A leaf that is its own issuer by name is taken for self-signed by OpenSSL and GnuTLS.
   if (equalBytes(subjectDer, issuer.subjectDer)) {
     throw new CertsError("ERR_TEMPLATE_INVALID", "subject and issuer have the same name");
   }
-  const altNames = subjectAltNameExtension({ uris: [parts.uri], dnsNames }, subjectDer.length === 2);
   return encodeTbs({
     serial: parts.serial,
     signatureAlgorithm: issuer.signatureAlgorithm,
@@ -55,14 +48,10 @@ export function svidTbs(parts: SvidParts): Uint8Array {
     notAfterMs: parts.notAfterMs,
     subjectDer,
     spkiDer,
-    extensions: [
-      leafKeyUsage(spkiKeyType(spkiDer)),
-      leafExtendedKeyUsage,
-      leafBasicConstraints,
-      subjectKeyIdExtension(subjectKeyId(spkiDer)),
-      authorityKeyIdExtension(issuer.subjectKeyId),
-      ...(altNames === undefined ? [] : [altNames]),
-    ],
+    extensions: [leafKeyUsage(type), leafExtendedKeyUsage, leafBasicConstraints],
+    subjectKeyId: keyIdOf(publicKeyBits),
+    authorityKeyId: issuer.subjectKeyId,
+    altNames: { uris: [parts.uri], dnsNames },
   });
 }
 

@@ -2,12 +2,13 @@ import type { KeyObject } from "node:crypto";
 import { fromHex } from "../bytes.ts";
 import { bitString, tlv } from "../der/encode.ts";
 import { encodeOid } from "../der/oid.ts";
+import { DerSplice } from "../der/splice.ts";
 import { contextConstructed, tag } from "../der/tags.ts";
 import { publicKeyType } from "../keys/key-type.ts";
 import { algorithmIdentifier, signatureAlgorithmFor, signBytes } from "../keys/signature-algorithm.ts";
 import { encodeSpki } from "../keys/spki.ts";
 import { oid } from "../oids.ts";
-import { subjectAltNameExtension } from "../template/extensions.ts";
+import { altNameCapacity, writeSubjectAltName } from "../template/extensions.ts";
 import { svidSubject } from "../template/svid.ts";
 import { type DistinguishedName, nameDer } from "./name.ts";
 
@@ -26,9 +27,12 @@ const requestType = tlv(tag.oid, encodeOid(oid.extensionRequest));
 /** A signed PKCS#10 request. Throws ERR_KEY_UNSUPPORTED, ERR_TEMPLATE_INVALID. */
 export function buildCsr(parts: CsrParts): Uint8Array {
   const { key } = parts;
-  const altNames = subjectAltNameExtension({ uris: parts.uriSans ?? [], dnsNames: parts.dnsSans ?? [] }, false);
+  const names = { uris: parts.uriSans ?? [], dnsNames: parts.dnsSans ?? [] };
+  const altNames = new DerSplice(altNameCapacity(names));
+  writeSubjectAltName(altNames, names, false);
+  const extension = altNames.toBytes();
   const attributes =
-    altNames === undefined ? [] : [tlv(tag.sequence, requestType, tlv(tag.set, tlv(tag.sequence, altNames)))];
+    extension.length === 0 ? [] : [tlv(tag.sequence, requestType, tlv(tag.set, tlv(tag.sequence, extension)))];
   const info = tlv(
     tag.sequence,
     version1,
