@@ -9,5 +9,4 @@ export {
 } from "./config/index.ts";
 export { type CoreConfig, createServerCore, type ServerCore, type ServerCoreDeps } from "./core.ts";
 export { serverErrors } from "./errors.ts";
-export { runServer, type ServerProgram, serverExitCodes } from "./main.ts";
 export { type Server, type StartDeps, startServer } from "./start.ts";

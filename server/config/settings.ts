@@ -8,7 +8,7 @@ const life = durationMs({ minMs: 1000 });
 const rate = integer(1, 1_000_000);
 
 /**
- * Every setting of the server: name, default, meaning. docs/server-configuration.md is checked against this table.
+ * Every setting of the server: name, default, meaning. docs/configuration.md is written from this table.
  * Names are SPIRE's wherever the thing is the same.
  */
 export const serverSettings = {

@@ -1,9 +1,12 @@
-/** docs/errors.md and docs/limits.md, written from the tables in the code; `npm run docs` writes them, a test compares. */
+/** docs/errors.md, docs/limits.md and docs/configuration.md, written from the tables in the code; `npm run docs` writes them, a test compares. */
+import { agentSettings } from "../../agent/config/settings.ts";
 import { agentErrors } from "../../agent/errors.ts";
 import { agentLimits } from "../../agent/limits.ts";
 import { certsErrorSpecs } from "../../certs/errors.ts";
 import { certsLimits } from "../../certs/limits.ts";
+import { environmentName, type SettingsTable } from "../../runtime/host/config/index.ts";
 import { workloadErrorSpecs } from "../../sdk/errors.ts";
+import { serverSettings } from "../../server/config/settings.ts";
 import { serverErrors } from "../../server/errors.ts";
 import { serverLimits } from "../../server/limits.ts";
 import { spiffeErrorSpecs } from "../../spiffe/errors.ts";
@@ -38,6 +41,7 @@ export function generatedPages(): ReadonlyMap<string, string> {
   return new Map([
     ["docs/errors.md", errorsPage()],
     ["docs/limits.md", limitsPage()],
+    ["docs/configuration.md", configurationPage()],
   ]);
 }
 
@@ -76,6 +80,33 @@ Nothing is unbounded: each limit is named in one place in the code, with its rea
     return `## ${title}\n\n${table(["limit", "value", "reason"], rows)}`;
   });
   return `${[intro, ...sections].join("\n\n")}\n`;
+}
+
+function configurationPage(): string {
+  const intro = `# Configuration
+
+Both daemons read a YAML file (\`--config\`, or the variable \`…_CONFIG\`), then environment variables, then flags; later
+ones win. A dotted name is a key inside a mapping. Durations carry their unit: \`90s\`, \`1h30m\`, \`7d\`. An unknown name
+is an error, and every error of all sources is reported at once with its place; \`countersign server validate\` and
+\`countersign agent validate\` report the same without starting anything. Settings marked ↻ are read again on SIGHUP.
+This page is written from the tables in the code (\`npm run docs\`).`;
+  const sections = (
+    [
+      ["Server", "COUNTERSIGN_SERVER_", serverSettings],
+      ["Agent", "COUNTERSIGN_AGENT_", agentSettings],
+    ] as const
+  ).map(([title, prefix, settings]) => `## ${title}\n\n${settingsTable(prefix, settings)}`);
+  return `${[intro, ...sections].join("\n\n")}\n`;
+}
+
+function settingsTable(prefix: string, settings: SettingsTable): string {
+  const rows = Object.entries(settings).map(([key, { initial, doc, reloads }]) => [
+    `\`${key}\`${reloads ? " ↻" : ""}`,
+    `\`${environmentName(prefix, key)}\``,
+    initial === undefined ? "" : `\`${JSON.stringify(initial)}\``,
+    cell(doc),
+  ]);
+  return table(["setting", "variable", "default", "meaning"], rows);
 }
 
 function table(head: readonly string[], rows: readonly (readonly string[])[]): string {

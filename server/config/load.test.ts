@@ -1,0 +1,135 @@
+import assert from "node:assert/strict";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { describe, it, type TestContext } from "node:test";
+import { ConfigError, environmentName } from "../../runtime/host/index.ts";
+import { configWarnings, loadServerConfig, type ServerFlags, serverSettings } from "./index.ts";
+
+function fileWith(context: TestContext, text: string): string {
+  const directory = mkdtempSync(join(tmpdir(), "cs-config-"));
+  context.after(() => rmSync(directory, { recursive: true }));
+  const path = join(directory, "server.yaml");
+  writeFileSync(path, text);
+  return path;
+}
+
+const least: ServerFlags = { trustDomain: "example.org", dataDir: "/var/lib/cs" };
+
+async function problemsOf(flags: ServerFlags, env: Record<string, string> = {}): Promise<readonly string[]> {
+  try {
+    await loadServerConfig({ flags, env });
+  } catch (error) {
+    assert.ok(error instanceof ConfigError);
+    return error.problems.map(({ where, key, message }) => `${where}|${key}|${message}`);
+  }
+  return [];
+}
+
+describe("loadServerConfig()", () => {
+  it("needs nothing but trust domain and data directory", async () => {
+    const config = await loadServerConfig({ flags: least, env: {} });
+    assert.equal(config.trustDomain.name, "example.org");
+    assert.deepEqual(config.bind, { host: "0.0.0.0", port: 8081 });
+    assert.equal(config.socketPath, "/var/lib/cs/server.sock");
+    assert.deepEqual(config.ttls, { agent: 3_600, x509Svid: 3_600, jwtSvid: 300, ca: 86_400 });
+    assert.deepEqual([config.caKeyType, config.jwtKeyType, config.keyManager], ["ec-p256", "ec-p256", "disk"]);
+    assert.deepEqual(config.rateLimits, { attest: 20, x509: 500, jwt: 500, postStatus: 10, sync: 20 });
+    assert.deepEqual([config.statusListener, config.pruneNodes, config.caSubject], [undefined, undefined, undefined]);
+    assert.deepEqual(await problemsOf({}), ["|trust_domain|is required", "|data_dir|is required"]);
+  });
+
+  it("reads everything from a file", async (context) => {
+    const config = fileWith(
+      context,
+      `
+trust_domain: spiffe://example.org
+data_dir: /srv/cs
+bind_address: "::1"
+bind_port: 9000
+socket_path: /run/cs/api.sock
+admin_ids: [spiffe://example.org/admin]
+agent_ttl: 2h
+default_x509_svid_ttl: 30m
+default_jwt_svid_ttl: 1m
+ca_ttl: 7d
+ca_key_type: ec-p384
+ca_subject: { organization: Example }
+jwt_issuer: https://issuer.example.org
+key_manager: memory
+log_level: debug
+audit_log_enabled: false
+rate_limits: { attest: 5 }
+prune_attested_nodes_expired_for: 30d
+prune_tofu_nodes: true
+health_checks: { listener_enabled: true, bind_port: 0 }
+`,
+    );
+    const read = await loadServerConfig({ flags: { config }, env: {} });
+    assert.deepEqual(read.bind, { host: "::1", port: 9000 });
+    assert.equal(read.socketPath, "/run/cs/api.sock");
+    assert.deepEqual(read.adminIds.map(String), ["spiffe://example.org/admin"]);
+    assert.deepEqual(read.ttls, { agent: 7_200, x509Svid: 1_800, jwtSvid: 60, ca: 604_800 });
+    assert.deepEqual([read.caKeyType, read.jwtKeyType], ["ec-p384", "ec-p384"]);
+    assert.deepEqual(read.caSubject, { organization: "Example" });
+    assert.deepEqual(read.pruneNodes, { expiredForMs: 30 * 86_400_000, includeOneTime: true });
+    assert.ok(read.rateLimits !== "off" && read.rateLimits.attest === 5 && read.rateLimits.x509 === 500);
+    assert.equal(read.statusListener?.host, "localhost");
+    assert.deepEqual([read.keyManager, read.logLevel, read.auditLog], ["memory", "debug", false]);
+  });
+
+  it("takes the file's name, and anything else, from the environment; flags win", async (context) => {
+    const path = fileWith(context, "trust_domain: file.test\ndata_dir: /file\nbind_port: 1\n");
+    const env = {
+      COUNTERSIGN_SERVER_CONFIG: path,
+      COUNTERSIGN_SERVER_DATA_DIR: "/env",
+      COUNTERSIGN_SERVER_BIND_PORT: "2",
+    };
+    const config = await loadServerConfig({ flags: { bind: "[::1]:3", rateLimits: "off" }, env });
+    assert.deepEqual(
+      [config.trustDomain.name, config.dataDir, config.bind],
+      ["file.test", "/env", { host: "::1", port: 3 }],
+    );
+    assert.equal(config.rateLimits, "off");
+  });
+
+  it("reports all problems with their places", async (context) => {
+    const path = fileWith(context, "trust_domain: Not A Domain\ndata_dir: /x\ncatl: 5m\nca_ttl: 5\nadmin_ids: [x]\n");
+    const flags = { config: path, bind: "nowhere", rateLimits: "maybe" };
+    const problems = await problemsOf(flags, { COUNTERSIGN_SERVER_LOGLEVEL: "info" });
+    for (const expected of [
+      `--bind||must be HOST:PORT`,
+      `--rate-limits|rate_limits.enabled|must be on or off`,
+      `${path}:3:1|catl|unknown setting`,
+      `${path}:4:1|ca_ttl|must be a duration such as 30s or 1h30m`,
+      `$COUNTERSIGN_SERVER_LOGLEVEL||unknown setting, did you mean COUNTERSIGN_SERVER_LOG_LEVEL?`,
+    ]) {
+      assert.ok(
+        problems.some((problem) => problem.startsWith(expected)),
+        `${expected} in\n${problems.join("\n")}`,
+      );
+    }
+    assert.ok(problems.some((problem) => problem.startsWith(`${path}:1:1|trust_domain|`)));
+    assert.ok(problems.some((problem) => problem.startsWith(`${path}:5:1|admin_ids|0: `)));
+  });
+
+  it("names a file that cannot be read, and a socket path that is too long", async () => {
+    assert.match((await problemsOf({ ...least, config: "/nowhere/x.yaml" }))[0] ?? "", /^\/nowhere\/x\.yaml\|\|ENOENT/);
+    const dataDir = `/${"x".repeat(110)}`;
+    assert.match((await problemsOf({ ...least, dataDir }))[0] ?? "", /^\|socket_path\|is longer than the 107 bytes/);
+  });
+
+  it("warns of lives that CA rotation cannot guarantee", async () => {
+    const config = await loadServerConfig({ flags: least, env: { COUNTERSIGN_SERVER_CA_TTL: "1h" } });
+    assert.equal(configWarnings(config).length, 2);
+    assert.deepEqual(configWarnings(await loadServerConfig({ flags: least, env: {} })), []);
+  });
+});
+
+describe("serverSettings", () => {
+  it("are each documented, and have distinct variables", () => {
+    const names = Object.keys(serverSettings).map((key) => environmentName("COUNTERSIGN_SERVER_", key));
+    assert.equal(new Set(names).size, names.length);
+    for (const [key, { doc }] of Object.entries(serverSettings)) assert.match(doc, /\.$/, key);
+  });
+});
