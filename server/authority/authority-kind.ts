@@ -4,10 +4,7 @@ import type { AuthorityKeyType, Signer } from "../issuance/ports.ts";
 import type { BundleEdit } from "../store/ports.ts";
 
 /** What a new authority is beside its key. */
-export type ForgedAuthority = Pick<
-  AuthorityRecord,
-  "id" | "chain" | "anchors" | "upstreamId" | "issuedAt" | "notAfter"
->;
+type ForgedAuthority = Pick<AuthorityRecord, "id" | "chain" | "anchors" | "upstreamId" | "issuedAt" | "notAfter">;
 
 /** All that X.509 and JWT authorities differ in. */
 export interface AuthorityKindProfile {

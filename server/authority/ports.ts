@@ -11,7 +11,7 @@ export interface CaSubject {
   readonly commonName?: string;
 }
 
-export interface MintX509CaRequest {
+interface MintX509CaRequest {
   readonly trustDomain: TrustDomain;
   /** Of the new CA's key: adapters make a certificate request, or the certificate itself, with it. */
   readonly signer: Signer;

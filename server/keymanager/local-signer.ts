@@ -4,13 +4,13 @@ import { serverErrors } from "../errors.ts";
 import type { SignatureAlgorithm, Signer } from "../issuance/ports.ts";
 
 /** Which algorithm a key signs with. @throws ERR_AUTHORITY_KEY_UNSUPPORTED for a key that no authority of ours has */
-export function signatureAlgorithmOf(key: KeyObject): SignatureAlgorithm {
+function signatureAlgorithmOf(key: KeyObject): SignatureAlgorithm {
   const algorithm = signatureAlgorithmFor(publicKeyType(key));
   if (algorithm !== "Ed25519") return algorithm;
   throw serverErrors.error("ERR_AUTHORITY_KEY_UNSUPPORTED", "an authority does not sign with Ed25519");
 }
 
-export function digestOf(algorithm: SignatureAlgorithm): "sha256" | "sha384" {
+function digestOf(algorithm: SignatureAlgorithm): "sha256" | "sha384" {
   return algorithm === "ES384" ? "sha384" : "sha256";
 }
 

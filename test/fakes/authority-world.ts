@@ -18,7 +18,7 @@ export const day = 24 * hour;
 
 export const testTrustDomain = TrustDomain.parse("example.org");
 
-export const issuanceDefaults: IssuanceOptions = {
+const issuanceDefaults: IssuanceOptions = {
   defaultX509SvidTtl: hour,
   agentTtl: hour,
   maxSvidTtl: 7 * day,
