@@ -2,6 +2,7 @@ import { type KeyObject, sign, verify } from "node:crypto";
 import { asPlain, equalBytes, fromHex } from "../bytes.ts";
 import { CertsError } from "../errors.ts";
 import { type KeyType, publicKeyType } from "./key-type.ts";
+import { publicKeyInput, spkiKeyType } from "./spki.ts";
 
 interface AlgorithmSpec {
   /** Whole AlgorithmIdentifier: parameters absent for ECDSA and Ed25519, NULL for RSA (RFC 5758, 4055, 8410). */
@@ -88,4 +89,24 @@ export function verifyByType(
 ): boolean {
   const { hash, family } = specs[algorithm];
   return type.startsWith(family) && verify(hash, message, key, signature);
+}
+
+/**
+ * The same for a key that is used this once, as a CSR's is: without a KeyObject in between.
+ * Throws ERR_KEY_UNSUPPORTED, ERR_KEY_INVALID, ERR_DER_….
+ */
+export function verifyBySpki(
+  algorithm: SignatureAlgorithm,
+  message: Uint8Array,
+  spkiDer: Uint8Array,
+  signature: Uint8Array,
+): boolean {
+  const type = spkiKeyType(spkiDer);
+  const { hash, family } = specs[algorithm];
+  if (!type.startsWith(family)) return false;
+  try {
+    return verify(hash, message, publicKeyInput(type, spkiDer), signature);
+  } catch (cause) {
+    throw new CertsError("ERR_KEY_INVALID", "the public key is not a valid one of its type", { cause });
+  }
 }

@@ -129,6 +129,14 @@ describe("CertificateRequest", () => {
     assert.throws(() => csr.publicKey(), { code: "ERR_KEY_UNSUPPORTED" });
   });
 
+  it("refuses a point that is not on the curve when the key is used", () => {
+    const spki = encodeSpki(testKey("ec-p256"));
+    spki[90] = (spki[90] ?? 0) ^ 1;
+    const csr = CertificateRequest.parse(craftCsr({ spki }));
+    assert.throws(() => csr.hasValidSignature(), { code: "ERR_KEY_INVALID" });
+    assert.throws(() => csr.publicKey(), { code: "ERR_KEY_INVALID" });
+  });
+
   const request = attribute(extensionRequest, extensions(alternativeNames(false, [0x86, uri])));
   const other = attribute(extensionRequest, extensions(alternativeNames(false, [0x86, "spiffe://a.test/y"])));
   const malformed: Readonly<Record<string, readonly [CsrFaults, string]>> = {

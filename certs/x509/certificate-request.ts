@@ -2,8 +2,8 @@ import type { KeyObject } from "node:crypto";
 import { DerReader } from "../der/reader.ts";
 import { contextConstructed, tag } from "../der/tags.ts";
 import { CertsError } from "../errors.ts";
-import { type SignatureAlgorithm, signatureAlgorithmOf, verifyByType } from "../keys/signature-algorithm.ts";
-import { importSpki, splitSpki, type TypedKey } from "../keys/spki.ts";
+import { type SignatureAlgorithm, signatureAlgorithmOf, verifyBySpki } from "../keys/signature-algorithm.ts";
+import { decodeSpki, splitSpki } from "../keys/spki.ts";
 import { certsLimits } from "../limits.ts";
 import { oid } from "../oids.ts";
 import { type Extension, readExtensions } from "./extensions.ts";
@@ -26,7 +26,7 @@ export class CertificateRequest {
   readonly extensions: ReadonlyMap<string, Extension>;
   readonly #infoDer: Uint8Array;
   readonly #signature: Uint8Array;
-  #imported: TypedKey | undefined;
+  #publicKey: KeyObject | undefined;
 
   private constructor(der: Uint8Array) {
     this.der = der;
@@ -62,23 +62,19 @@ export class CertificateRequest {
 
   /** Imported at the first call. Throws ERR_KEY_UNSUPPORTED, ERR_KEY_INVALID, ERR_DER_…. */
   publicKey(): KeyObject {
-    return this.#key().key;
+    this.#publicKey ??= decodeSpki(this.spkiDer);
+    return this.#publicKey;
   }
 
   /** Proof of possession. False for signature algorithms that are not accepted; throws as `publicKey()` does. */
   hasValidSignature(): boolean {
     if (this.signatureAlgorithm === undefined) return false;
-    return verifyByType(this.signatureAlgorithm, this.#infoDer, this.#key(), this.#signature);
+    return verifyBySpki(this.signatureAlgorithm, this.#infoDer, this.spkiDer, this.#signature);
   }
 
   /** RFC 4514, for people. */
   subjectText(): string {
     return nameText(this.subjectDer);
-  }
-
-  #key(): TypedKey {
-    this.#imported ??= importSpki(this.spkiDer);
-    return this.#imported;
   }
 }
 
