@@ -11,6 +11,8 @@ const probes = {
   rust: () => works("cargo", "--version"),
   java: () => works("mvn", "--version"),
   openssl: () => works("openssl", "version"),
+  // Only that the run may take long.
+  time: () => true,
   npm: () => works("npm", "--version"),
   // A second Node comes from the package registry.
   node20: () => works("npm", "--version"),
