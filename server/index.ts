@@ -1,4 +1,5 @@
 /** The server: what other folders may use of `server/`. */
+export { InProcessLink, type InProcessLinkOptions, type ReachableServer } from "./api/in-process-link.ts";
 export {
   configWarnings,
   loadServerConfig,
