@@ -105,6 +105,8 @@ test("WAPI-20 WAPI-37 P-11: federated_bundles has foreign trust domains only, ke
   const foreign = new TestAuthority(b, lifetime);
   world.identities.setForeignBundle(foreign.bundle());
   world.identities.setForeignBundle(new TestAuthority(c, lifetime).bundle());
+  // An entry that federates with its own trust domain makes that no foreign one.
+  world.identities.setForeignBundle(world.authority.bundle());
   const selectors = ["unix:uid:1000"];
   world.identities.put({ entryId: "1", path: "/x", selectors, federatesWith: [b, ownDomain] });
   const { federated_bundles } = await world.watchX509().next();

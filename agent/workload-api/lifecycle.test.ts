@@ -61,16 +61,18 @@ test("an entry that asks for a new kind of selector has held and open callers at
   );
 });
 
-test("entries that ask for nothing new do not have anybody attested again", async (context) => {
+test("entries that ask for nothing new, and change no view, have nobody attested again", async (context) => {
   const world = await WorkloadApiWorld.start(context);
   world.putWeb();
   await world.watchX509().next();
+  await settle(20);
   const asked = world.attestation.asked;
-  // The fake wakes every watcher at each change, so only calls by interest are told apart: none may be added to that.
-  world.identities.put({ entryId: "other", path: "/other", selectors: ["unix:uid:2000"] });
-  await eventually(() => world.attestation.asked === asked + 1);
+  world.identities.announceEntries();
   await settle(50);
-  assert.equal(world.attestation.asked, asked + 1);
+  assert.equal(world.attestation.asked, asked);
+  world.attestation.hasNewInterest = true;
+  world.identities.announceEntries();
+  await eventually(() => world.attestation.asked === asked + 1);
 });
 
 test("WEP-26: at a stop every open stream and every held caller ends with Unavailable, never with OK; so do later calls", async (context) => {

@@ -71,12 +71,17 @@ export class FakeIdentities implements Identities {
   put(...entries: readonly FakeEntry[]): void {
     for (const entry of entries) this.#held.set(entry.entryId, { entry, identity: this.#issue(entry) });
     this.#changed();
-    for (const listener of [...this.#interestListeners]) listener();
+    this.announceEntries();
   }
 
   remove(entryId: string): void {
     this.#held.delete(entryId);
     this.#changed();
+    this.announceEntries();
+  }
+
+  /** As after a change of entries that concerns no open view. */
+  announceEntries(): void {
     for (const listener of [...this.#interestListeners]) listener();
   }
 

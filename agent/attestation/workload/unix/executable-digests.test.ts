@@ -66,18 +66,35 @@ test("callers that ask at the same time share one run", async (context) => {
 test("other content of the same size, with mtime set back, is hashed anew", async (context) => {
   const { folder, digests } = setUp(context);
   const path = join(folder, "app");
-  writeFileSync(path, "good");
-  const { atime, mtime } = statSync(path);
+  // A whole second, so that it can be set back to the nanosecond.
+  const forge = (content: string): void => {
+    writeFileSync(path, content);
+    utimesSync(path, 1_000_000, 1_000_000);
+  };
+  forge("good");
   const good = await digests.digestOf(path);
+  const before = statSync(path, { bigint: true });
   // ctime has the kernel's tick, some milliseconds; the next write must fall into a later one.
-  const before = statSync(path, { bigint: true }).ctimeNs;
-  while (statSync(path, { bigint: true }).ctimeNs === before) {
-    writeFileSync(path, "evil");
-    utimesSync(path, atime, mtime);
-  }
+  while (statSync(path, { bigint: true }).ctimeNs === before.ctimeNs) forge("evil");
+  assert.equal(statSync(path, { bigint: true }).mtimeNs, before.mtimeNs);
   const evil = await digests.digestOf(path);
   assert.notEqual(evil, good);
   assert.equal(evil, sha256(path));
+});
+
+test("a file that changes while it is read has no digest", async (context) => {
+  const { folder } = setUp(context);
+  const path = join(folder, "app");
+  writeFileSync(path, "before");
+  const changing = {
+    hash: async () => {
+      utimesSync(path, 1, 1);
+      return "ab".repeat(32);
+    },
+  };
+  const options = { maxBytes: 100, capacity: 8, maxRunning: 8 };
+  const digests = new ExecutableDigests(changing, options, new FakeClock());
+  await assert.rejects(async () => digests.digestOf(path), { code: "ERR_ATTESTATION_FAILED" });
 });
 
 test("what changed within the last two seconds is not remembered", async (context) => {

@@ -17,7 +17,6 @@ export function executablePath(link: string): string | undefined {
 
 function isLiteral(link: string, path: string): boolean {
   const running = statSync(link);
-  if (running.nlink === 0) return false;
   const named = lstatSync(path, { throwIfNoEntry: false });
   return named !== undefined && named.dev === running.dev && named.ino === running.ino;
 }
