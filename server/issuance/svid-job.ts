@@ -7,6 +7,7 @@ import {
   type IssuerInfo,
   randomSerial,
   signBytes,
+  spkiKeyType,
   svidTbs,
 } from "../../certs/index.ts";
 
@@ -98,7 +99,7 @@ function provenKey({ blockedKeys }: SigningContext, csrDer: Uint8Array): Uint8Ar
   try {
     const request = CertificateRequest.parse(csrDer);
     // The key first, so that a key that is not certified is called that, whatever it signed with.
-    request.publicKey();
+    spkiKeyType(request.spkiDer);
     if (!request.hasValidSignature()) {
       throw new Refusal("ERR_CSR_SIGNATURE", "the certificate request is not signed by its own key");
     }
