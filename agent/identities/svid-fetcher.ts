@@ -38,8 +38,8 @@ interface Prepared {
 
 /**
  * Gets X509-SVIDs for identities that are wanted: makes keys off the event loop, a few at a time, most urgent first;
- * sends what is ready after at most 2 ms, or as soon as a batch slot is free, so that batches grow under load and a
- * lone request does not wait. What fails stays wanted and is tried again, for ever, with back-off.
+ * sends what is ready once no more keys are being made, or after at most 2 ms, if a batch slot is free; so batches
+ * grow under load and a lone request does not wait. What fails stays wanted and is tried again, for ever, with back-off.
  */
 export class SvidFetcher {
   readonly #deps: SvidFetcherDeps;
@@ -170,7 +170,8 @@ export class SvidFetcher {
       this.#preparing -= 1;
     }
     if (this.#closed) return;
-    if (this.#ready.length >= this.#batchLimit) this.#flush();
+    const isLast = this.#preparing === 0 && this.#idle.size === 0;
+    if (isLast || this.#ready.length >= this.#batchLimit) this.#flush();
     else this.#window ??= this.#deps.clock.setTimer(agentLimits.batchWindowMs.value, () => this.#flush());
     this.#pump();
   }

@@ -1,5 +1,5 @@
 import type { RegistrationEntry } from "../../proto/domain/entry.ts";
-import { errorFields, type Logger, type Metrics } from "../../runtime/core/index.ts";
+import { errorFields, type LogFields, type Logger, type Metrics } from "../../runtime/core/index.ts";
 import type { SpiffeId } from "../../spiffe/index.ts";
 
 /** What happens in the agent's core: one function an event, each the only place of its log line and its metrics. */
@@ -48,6 +48,7 @@ export function createAgentEvents(logger: Logger, metrics: Metrics) {
   });
   current.set(0);
 
+  const repeats = new Repeats(logger);
   const entryFields = (entry: RegistrationEntry) => ({ entry_id: entry.id, spiffe_id: entry.spiffeId.toString() });
   return {
     svidIssued(entry: RegistrationEntry, notAfterMs: number): void {
@@ -72,28 +73,34 @@ export function createAgentEvents(logger: Logger, metrics: Metrics) {
     },
     svidBatchFailed(error: unknown, size: number, delayMs: number): void {
       batches.add(1);
-      logger.warn({ ...errorFields(error), size, retry_ms: delayMs }, "SVID batch failed");
+      repeats.warn("svidBatchFailed", error, { ...errorFields(error), size, retry_ms: delayMs }, "SVID batch failed");
     },
     jwtFailed(error: unknown): void {
       jwtFailures.add(1);
-      logger.warn(errorFields(error), "JWT-SVID not received");
+      repeats.warn("jwtFailed", error, errorFields(error), "JWT-SVID not received");
     },
     distrusted(count: number): void {
       logger.warn({ x509_svids: count }, "an authority is distrusted; its SVIDs are being replaced");
     },
     syncConnected(server: { readonly id: string; readonly version: string }): void {
       logger.info({ server_id: server.id, server_version: server.version }, "connected to the server");
+      repeats.forget();
     },
     syncEnded(error: unknown, delayMs: number): void {
       connections.add(1, "failed");
-      logger.warn({ ...errorFields(error), retry_ms: delayMs }, "connection to the server lost");
+      repeats.warn("syncEnded", error, { ...errorFields(error), retry_ms: delayMs }, "connection to the server lost");
     },
     syncHandedOver(): void {
       connections.add(1, "handed_over");
       logger.info({}, "moved to a new connection");
     },
     handOverFailed(error: unknown, delayMs: number): void {
-      logger.warn({ ...errorFields(error), retry_ms: delayMs }, "the new connection failed; the old one stays");
+      repeats.warn(
+        "handOverFailed",
+        error,
+        { ...errorFields(error), retry_ms: delayMs },
+        "the new connection failed; the old one stays",
+      );
     },
     syncApplied(type: string, isSnapshot: boolean, upserts: number, removed: number): void {
       changeSets.add(1, type, isSnapshot ? "snapshot" : "delta");
@@ -118,7 +125,7 @@ export function createAgentEvents(logger: Logger, metrics: Metrics) {
       logger.info({ spiffe_id: id.toString(), expires_at: isoTime(notAfterMs) }, "attested to the server");
     },
     attestFailed(error: unknown, delayMs: number): void {
-      logger.warn({ ...errorFields(error), retry_ms: delayMs }, "attestation failed");
+      repeats.warn("attestFailed", error, { ...errorFields(error), retry_ms: delayMs }, "attestation failed");
     },
     renewed(id: SpiffeId, notAfterMs: number): void {
       renewals.add(1, "renewed");
@@ -127,7 +134,7 @@ export function createAgentEvents(logger: Logger, metrics: Metrics) {
     },
     renewFailed(error: unknown, delayMs: number): void {
       renewals.add(1, "failed");
-      logger.warn({ ...errorFields(error), retry_ms: delayMs }, "agent SVID not renewed");
+      repeats.warn("renewFailed", error, { ...errorFields(error), retry_ms: delayMs }, "agent SVID not renewed");
     },
     fellBack(id: SpiffeId): void {
       logger.warn({ spiffe_id: id.toString() }, "the renewed SVID is not accepted; the one before is in use again");
@@ -161,4 +168,28 @@ export function createAgentEvents(logger: Logger, metrics: Metrics) {
 
 function isoTime(ms: number): string {
   return new Date(ms).toISOString();
+}
+
+/** An outage says the same for hours: each kind of failure is a warning three times, then a debug line until it changes. */
+class Repeats {
+  readonly #logger: Logger;
+  readonly #seen = new Map<string, { readonly code: unknown; readonly times: number }>();
+
+  constructor(logger: Logger) {
+    this.#logger = logger;
+  }
+
+  warn(kind: string, error: unknown, fields: LogFields, message: string): void {
+    const code = errorFields(error)["error_code"];
+    const before = this.#seen.get(kind);
+    const times = before?.code === code ? (before?.times ?? 0) + 1 : 1;
+    this.#seen.set(kind, { code, times });
+    if (times > 3) this.#logger.debug(fields, message);
+    else this.#logger.warn(fields, times === 3 ? `${message}; further ones at level debug` : message);
+  }
+
+  /** It works again: the next failure is news. */
+  forget(): void {
+    this.#seen.clear();
+  }
 }
