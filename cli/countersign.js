@@ -19,7 +19,10 @@ if (args.length === 1 && (args[0] === "--version" || args[0] === "-V")) {
   restartHardened();
 } else {
   // Not the default below /tmp: compiled code must not come from a folder that others can write.
-  enableCompileCache(join(root, "node_modules", ".cache", "countersign"));
+  const cache = join(root, "node_modules", ".cache", "countersign");
+  enableCompileCache(cache);
+  // Worker threads do not share it by themselves: without it each of them compiles its code for 250 ms.
+  process.env.NODE_COMPILE_CACHE = cache;
   const { main } = await import("./main.ts");
   await main(args);
 }

