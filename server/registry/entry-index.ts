@@ -11,7 +11,8 @@ export class EntryIndex implements EntryGraph {
   readonly #sorted = new SortedList<EntryPlace, RegistrationEntry>(compareEntries);
   readonly #byParent = new MultiMap<RegistrationEntry>();
   readonly #bySpiffeId = new MultiMap<RegistrationEntry>();
-  readonly #bySelector = new MultiMap<RegistrationEntry>();
+  /** Made at the first look-up: only list filters of admins ask for it, and it is the largest index. */
+  #bySelector: MultiMap<RegistrationEntry> | undefined;
   /** By parent: the entries whose SPIFFE ID has children. */
   readonly #links = new MultiMap<RegistrationEntry>();
   readonly #byHint = new MultiMap<RegistrationEntry>();
@@ -35,7 +36,7 @@ export class EntryIndex implements EntryGraph {
     this.#byParent.add(parentId, entry);
     this.#bySpiffeId.add(spiffeId, entry);
     if (this.#byParent.has(spiffeId)) this.#links.add(parentId, entry);
-    for (const selector of entry.selectors) this.#bySelector.add(selector.toString(), entry);
+    if (this.#bySelector !== undefined) addSelectors(this.#bySelector, entry);
     if (entry.hint !== "") this.#byHint.add(entry.hint, entry);
   }
 
@@ -51,7 +52,7 @@ export class EntryIndex implements EntryGraph {
     if (!this.#byParent.has(parentId)) {
       for (const link of this.#bySpiffeId.get(parentId)) this.#links.delete(link.parentId.toString(), link);
     }
-    for (const selector of entry.selectors) this.#bySelector.delete(selector.toString(), entry);
+    for (const selector of entry.selectors) this.#bySelector?.delete(selector.toString(), entry);
     if (entry.hint !== "") this.#byHint.delete(entry.hint, entry);
   }
 
@@ -77,8 +78,9 @@ export class EntryIndex implements EntryGraph {
 
   /** Each once. */
   withAnySelector(selectors: Iterable<string>): ReadonlySet<RegistrationEntry> {
+    const index = this.#selectorIndex();
     const found = new Set<RegistrationEntry>();
-    for (const selector of selectors) for (const entry of this.#bySelector.get(selector)) found.add(entry);
+    for (const selector of selectors) for (const entry of index.get(selector)) found.add(entry);
     return found;
   }
 
@@ -90,4 +92,16 @@ export class EntryIndex implements EntryGraph {
   inOrderAfter(place: EntryPlace): Iterable<RegistrationEntry> {
     return this.#sorted.after(place);
   }
+
+  #selectorIndex(): MultiMap<RegistrationEntry> {
+    if (this.#bySelector !== undefined) return this.#bySelector;
+    const index = new MultiMap<RegistrationEntry>();
+    for (const entry of this.#byId.values()) addSelectors(index, entry);
+    this.#bySelector = index;
+    return index;
+  }
+}
+
+function addSelectors(index: MultiMap<RegistrationEntry>, entry: RegistrationEntry): void {
+  for (const selector of entry.selectors) index.add(selector.toString(), entry);
 }

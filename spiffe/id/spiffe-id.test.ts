@@ -61,6 +61,44 @@ describe("SpiffeId.parse()", () => {
   });
 });
 
+describe("SpiffeId.parseSharing()", () => {
+  const known = TrustDomain.parse("example.org");
+
+  it("gives what parse gives, and shares the trust domain of members only", () => {
+    for (const text of [
+      "spiffe://example.org",
+      "spiffe://example.org/a/b",
+      "spiffe://example.orga/b",
+      "spiffe://o/a",
+    ]) {
+      const id = SpiffeId.parseSharing(text, known);
+      assert.equal(id.equals(SpiffeId.parse(text)), true);
+      assert.equal(id.trustDomain.name, SpiffeId.parse(text).trustDomain.name);
+      assert.equal(id.trustDomain === known, id.isMemberOf(known));
+    }
+  });
+
+  it("refuses what parse refuses", () => {
+    const bad = [
+      "",
+      "spiffe://example.org/",
+      "spiffe://example.org/a//b",
+      "spiffe://example.org?x",
+      "spiffe://example.org:1/a",
+    ];
+    bad.push(
+      "spiffe://example.org/../a",
+      "spiffe://EXAMPLE.org/a",
+      `spiffe://example.org/${"a".repeat(2_048)}`,
+      "spiffe:///a",
+    );
+    for (const text of bad) {
+      assert.throws(() => SpiffeId.parseSharing(text, known), SpiffeError, text);
+      assert.throws(() => SpiffeId.parse(text), SpiffeError, text);
+    }
+  });
+});
+
 describe("SpiffeId", () => {
   it("compares the path case-sensitively", () => {
     const lower = SpiffeId.parse("spiffe://example.org/a");

@@ -109,6 +109,19 @@ export class SpiffeId {
   }
 
   /**
+   * As `parse`; an ID of `known` shares that value instead of having one of its own. For holding very many IDs.
+   * @throws SpiffeError as `parse`
+   */
+  static parseSharing(uri: string, known: TrustDomain): SpiffeId {
+    const hostEnd = prefix.length + known.name.length;
+    const isMember = uri.startsWith(known.idString) && (uri.length === hostEnd || uri.charCodeAt(hostEnd) === 0x2f);
+    if (!isMember) return SpiffeId.parse(uri);
+    checkLength(uri.length);
+    checkPath(uri, hostEnd);
+    return new SpiffeId(uri, known);
+  }
+
+  /**
    * The ID of `path` (`""` or `"/a/b"`) in a trust domain.
    * @throws SpiffeError ERR_SPIFFE_ID_TOO_LONG and the ERR_SPIFFE_PATH_… codes
    */

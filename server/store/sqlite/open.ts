@@ -23,10 +23,10 @@ export interface SqliteStoreOptions {
  * @throws ServiceError ERR_STORE_CORRUPT, ERR_STORE_LOCKED, ERR_STORE_SCHEMA_NEWER, ERR_STORE_UNAVAILABLE
  */
 export async function openSqliteStore(options: SqliteStoreOptions & { readonly directory: string }): Promise<Store> {
-  const { clock, random, logger, directory } = options;
+  const { trustDomain, clock, random, logger, directory } = options;
   const listeners = new ChangeListeners(logger);
   const host = await WorkerHost.open({ ...identity(options), directory }, { clock, random, logger, listeners });
-  return new SqliteStore({ clock, listeners, host });
+  return new SqliteStore({ trustDomain, clock, listeners, host });
 }
 
 /**
@@ -34,9 +34,9 @@ export async function openSqliteStore(options: SqliteStoreOptions & { readonly d
  * and simulation. Not for production, where its fsyncs would hold the event loop.
  */
 export async function openInlineStore(options: SqliteStoreOptions & { readonly directory?: string }): Promise<Store> {
-  const { clock, logger } = options;
+  const { trustDomain, clock, logger } = options;
   const listeners = new ChangeListeners(logger);
-  return new SqliteStore({ clock, listeners, host: inlineHost(options, listeners) });
+  return new SqliteStore({ trustDomain, clock, listeners, host: inlineHost(options, listeners) });
 }
 
 function inlineHost(

@@ -220,8 +220,12 @@ export interface EngineRequest<K extends Operation = Operation> {
   readonly args: Args<K>;
 }
 
-/** The rows of one chunk; an empty chunk is the end. */
-export type SnapshotChunk = readonly RowItem[];
+/** Rows of one kind; what follows the columns of a row is the reader's own affair. */
+export type SnapshotChunk =
+  | { readonly type: "entry"; readonly rows: readonly (readonly [...EntryRow, ...unknown[]])[] }
+  | { readonly type: "node"; readonly rows: readonly (readonly [...NodeRow, ...unknown[]])[] }
+  | { readonly type: "bundle"; readonly rows: readonly BundleRow[] }
+  | { readonly type: "authority"; readonly rows: readonly AuthorityRow[] };
 
 export type StoreFailureCode =
   | "ERR_STORE_CORRUPT"

@@ -20,13 +20,15 @@ import type { ChangeListeners } from "./change-listeners.ts";
 import { decodeAuthority, encodeAuthority } from "./codec/authority.ts";
 import { decodeBundle, encodeBundleEdit } from "./codec/bundle.ts";
 import { createdEntry, decodeEntry, encodeEntry, encodeEntryChange } from "./codec/entry.ts";
-import { decodeChange, decodeItem } from "./codec/feed.ts";
+import { decodeChange, decodeChunk } from "./codec/feed.ts";
 import { decodeNode, encodeNode } from "./codec/node.ts";
 import { SharedValues } from "./codec/shared-values.ts";
 import type { Decoded, EngineHost } from "./host/engine-host.ts";
 import type { Answer, Args, Changed, Operation } from "./protocol.ts";
 
 export interface SqliteStoreDeps {
+  /** Own trust domain. */
+  readonly trustDomain: TrustDomain;
   /** Stamps tombstones and the authorities' journal. */
   readonly clock: Clock;
   readonly listeners: ChangeListeners;
@@ -41,9 +43,12 @@ export class SqliteStore implements Store {
   readonly #clock: Clock;
   readonly #listeners: ChangeListeners;
   readonly #host: EngineHost;
-  readonly #shared = new SharedValues();
+  readonly #trustDomain: TrustDomain;
+  readonly #shared: SharedValues;
 
-  constructor({ clock, listeners, host }: SqliteStoreDeps) {
+  constructor({ clock, listeners, host, trustDomain }: SqliteStoreDeps) {
+    this.#trustDomain = trustDomain;
+    this.#shared = new SharedValues(trustDomain);
     this.#clock = clock;
     this.#listeners = listeners;
     this.#host = host;
@@ -63,7 +68,9 @@ export class SqliteStore implements Store {
   }
 
   snapshot(onChunk: (items: readonly FeedItem[]) => void): Promise<Position> {
-    return this.#host.snapshot((chunk) => onChunk(chunk.map((item) => decodeItem(item, this.#shared))));
+    // Values of its own: what a snapshot shares should not stay in a table afterwards.
+    const shared = new SharedValues(this.#trustDomain);
+    return this.#host.snapshot((chunk) => onChunk(decodeChunk(chunk, shared)));
   }
 
   onChanges(listener: (changes: readonly Change[]) => void): () => void {

@@ -1,5 +1,4 @@
 import type { AdditionalAttributes, RegistrationEntry } from "../../../../proto/domain/entry.ts";
-import { SpiffeId } from "../../../../spiffe/index.ts";
 import type { NewEntry } from "../../ports.ts";
 import type { Bit, EntryRow, EntryRowChange } from "../protocol.ts";
 import { parseStrings, type SharedValues } from "./shared-values.ts";
@@ -25,10 +24,10 @@ export function encodeEntry(entry: NewEntry, createdAt: number): EntryRow {
   ];
 }
 
-export function decodeEntry(row: EntryRow, shared: SharedValues): RegistrationEntry {
+export function decodeEntry(row: readonly [...EntryRow, ...unknown[]], shared: SharedValues): RegistrationEntry {
   return {
     id: row[0],
-    spiffeId: SpiffeId.parse(row[1]),
+    spiffeId: shared.newId(row[1]),
     parentId: shared.id(row[2]),
     selectors: shared.selectors(row[3]),
     x509SvidTtl: row[4],

@@ -1,5 +1,5 @@
 import type { Change, FeedItem } from "../../ports.ts";
-import type { RowChange, RowItem } from "../protocol.ts";
+import type { RowChange, RowItem, SnapshotChunk } from "../protocol.ts";
 import { decodeAuthority } from "./authority.ts";
 import { decodeBundle } from "./bundle.ts";
 import { decodeEntry } from "./entry.ts";
@@ -23,4 +23,17 @@ export function decodeItem(item: RowItem, shared: SharedValues): FeedItem {
 
 export function decodeChange(change: RowChange, shared: SharedValues): Change {
   return { ...decodeItem(change.item, shared), n: change.n };
+}
+
+export function decodeChunk(chunk: SnapshotChunk, shared: SharedValues): readonly FeedItem[] {
+  switch (chunk.type) {
+    case "entry":
+      return chunk.rows.map((row) => ({ type: "entry", key: row[0], value: decodeEntry(row, shared) }));
+    case "node":
+      return chunk.rows.map((row) => ({ type: "node", key: row[0], value: decodeNode(row, shared) }));
+    case "bundle":
+      return chunk.rows.map((row) => ({ type: "bundle", key: row[0], value: decodeBundle(row, shared) }));
+    case "authority":
+      return chunk.rows.map((row) => ({ type: "authority", key: `${row[0]}/${row[1]}`, value: decodeAuthority(row) }));
+  }
 }

@@ -18,9 +18,9 @@ export function encodeNode(node: AttestedNode): NodeRow {
   ];
 }
 
-export function decodeNode(row: NodeRow, shared: SharedValues): AttestedNode {
+export function decodeNode(row: readonly [...NodeRow, ...unknown[]], shared: SharedValues): AttestedNode {
   return {
-    id: shared.id(row[0]),
+    id: shared.newId(row[0]),
     attestationType: row[1],
     selectors: shared.selectors(row[2]),
     serialNumber: row[3],

@@ -6,25 +6,33 @@ import { serverLimits } from "../../../limits.ts";
  * past its limit starts anew: sharing is an economy, not a promise.
  */
 export class SharedValues {
+  readonly #own: TrustDomain;
   readonly #ids = new Map<string, SpiffeId>();
   readonly #selectors = new Map<string, Selector>();
-  readonly #selectorLists = new Map<string, readonly Selector[]>();
   readonly #trustDomains = new Map<string, TrustDomain>();
+
+  /** `own`: the trust domain that nearly all ids are of. */
+  constructor(own: TrustDomain) {
+    this.#own = own;
+  }
 
   /** For ids that repeat, such as parents. */
   id(text: string): SpiffeId {
-    return shared(this.#ids, text, SpiffeId.parse);
+    return shared(this.#ids, text, (uri) => this.newId(uri));
+  }
+
+  /** For ids that are mostly seen once. */
+  newId(text: string): SpiffeId {
+    return SpiffeId.parseSharing(text, this.#own);
   }
 
   trustDomain(name: string): TrustDomain {
-    return shared(this.#trustDomains, name, TrustDomain.parse);
+    return name === this.#own.name ? this.#own : shared(this.#trustDomains, name, TrustDomain.parse);
   }
 
   /** `json`: array of `type:value`. */
   selectors(json: string): readonly Selector[] {
-    return shared(this.#selectorLists, json, (text) => {
-      return parseStrings(text).map((selector) => shared(this.#selectors, selector, Selector.parse));
-    });
+    return parseStrings(json).map((selector) => shared(this.#selectors, selector, Selector.parse));
   }
 
   trustDomains(json: string): readonly TrustDomain[] {
@@ -37,7 +45,7 @@ const none: readonly never[] = Object.freeze([]);
 function shared<T>(table: Map<string, T>, key: string, make: (key: string) => T): T {
   const known = table.get(key);
   if (known !== undefined) return known;
-  if (table.size >= serverLimits.storeInternedValues.value) table.clear();
+  if (table.size >= serverLimits.storeSharedValues.value) table.clear();
   const made = make(key);
   table.set(key, made);
   return made;

@@ -51,6 +51,10 @@ export class BundleTable {
     return head === undefined ? undefined : this.#row(head);
   }
 
+  list(): readonly BundleRow[] {
+    return this.#heads.all(-1, Number.MAX_SAFE_INTEGER).map((head) => this.#row(head));
+  }
+
   after(n: number, limit: number): readonly RowChange[] {
     return this.#heads.all(n, limit).map((head) => {
       return { n: head.n, item: ["bundle", head.trust_domain, this.#row(head)] };

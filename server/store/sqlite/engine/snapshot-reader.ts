@@ -34,27 +34,26 @@ export class SnapshotReader implements Disposable {
 }
 
 function* readChunks(db: Database.Database, feed: FeedNumbers): Generator<SnapshotChunk, undefined> {
+  yield { type: "bundle", rows: new BundleTable(db, feed).list() };
+  yield { type: "authority", rows: new AuthorityTable(db, feed).list() };
   const limit = serverLimits.storeSnapshotRows.value;
-  const all = Number.MAX_SAFE_INTEGER;
-  yield new BundleTable(db, feed).after(-1, all).map(({ item }) => item);
-  yield new AuthorityTable(db, feed).after(-1, all).map(({ item }) => item);
   const nodes = db
-    .prepare<[number, number], readonly [key: number, ...NodeRow]>(
-      `SELECT key, ${nodeColumns} FROM attested_nodes WHERE key > ? ORDER BY key LIMIT ?`,
+    .prepare<[number, number], readonly [...NodeRow, key: number]>(
+      `SELECT ${nodeColumns}, key FROM attested_nodes WHERE key > ? ORDER BY key LIMIT ?`,
     )
     .raw();
   for (let last = -1, rows = nodes.all(last, limit); rows.length > 0; rows = nodes.all(last, limit)) {
-    last = rows.at(-1)?.[0] ?? last;
-    yield rows.map(([, ...row]) => ["node", row[0], row]);
+    last = rows.at(-1)?.[10] ?? last;
+    yield { type: "node", rows };
   }
   const entries = db
-    .prepare<[number, number], readonly [key: number, ...EntryRow]>(
-      `SELECT key, ${entryColumns} FROM entries WHERE key > ? ORDER BY key LIMIT ?`,
+    .prepare<[number, number], readonly [...EntryRow, key: number]>(
+      `SELECT ${entryColumns}, key FROM entries WHERE key > ? ORDER BY key LIMIT ?`,
     )
     .raw();
   for (let last = -1, rows = entries.all(last, limit); rows.length > 0; rows = entries.all(last, limit)) {
-    last = rows.at(-1)?.[0] ?? last;
-    yield rows.map(([, ...row]) => ["entry", row[0], row]);
+    last = rows.at(-1)?.[16] ?? last;
+    yield { type: "entry", rows };
   }
   return undefined;
 }

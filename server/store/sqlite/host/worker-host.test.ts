@@ -76,7 +76,7 @@ describe("WorkerHost", () => {
       { directory, trustDomain: "example.org", newEpoch: "e", newServerId: "s", nowMs: 0 },
       { clock, random: systemRandom, logger: silentLogger, listeners, onThread: (thread) => threads.push(thread) },
     );
-    const store = new SqliteStore({ clock, listeners, host });
+    const store = new SqliteStore({ trustDomain: exampleTrustDomain, clock, listeners, host });
     await store.createEntries([entryOf("one", "a")], 1);
     let told = false;
     const looked = new Promise<void>((resolve) => {
