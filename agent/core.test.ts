@@ -286,6 +286,31 @@ describe("renewal of the agent's own SVID", () => {
     await world.stop();
   });
 
+  it("takes no harm when the old stream is refused before the new one is there", async () => {
+    const world = await AgentWorld.create();
+    await world.start();
+    const id = world.agentId;
+    let isFirst = true;
+    // The server has seen the new identity in use and ends the old one's streams, but the new stream breaks.
+    world.nodeStore.afterSave = ({ active, previous }) => {
+      if (previous === undefined || !isFirst) return;
+      isFirst = false;
+      const node = world.server.nodes.get(id.toString());
+      if (node !== undefined) node.serial = node.pendingSerial;
+      assert.notEqual(active, previous);
+      world.server.refuseStreams(id, "agentNotActive");
+      world.server.isDown = true;
+    };
+    await world.clock.advance(2_000_000);
+    assert.equal(isFirst, false);
+    world.server.isDown = false;
+    await world.clock.advance(60_000);
+    assert.equal(world.failure, undefined);
+    assert.equal(world.server.streams, 1);
+    assert.equal(world.server.log.filter((line) => line === "attest").length, 1);
+    await world.stop();
+  });
+
   it("attests again instead where the node may", async () => {
     const world = await AgentWorld.create();
     world.server.canReattest = true;

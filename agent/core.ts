@@ -141,12 +141,13 @@ class Core implements AgentCore {
       link: this.#link,
       positions: this.#positions,
       agentVersion: deps.agentVersion,
-      onAccepted: () => {
-        this.#tasks.run(() => this.#keeper.accepted());
+      identity: () => this.#keeper.current,
+      onAccepted: (identity) => {
+        this.#tasks.run(() => this.#keeper.accepted(identity));
         // After a suspend timers are late; a reconnection is when it shows.
         this.#keeper.reconsider();
       },
-      onDenied: (reason) => this.#keeper.denied(reason),
+      onDenied: (reason, identity) => this.#keeper.denied(reason, identity),
       sink: {
         apply: (set) => {
           const ownBefore = this.identities.ownBundle;

@@ -1,16 +1,17 @@
 import { createHash, type KeyObject } from "node:crypto";
 import { buildCsr } from "../../certs/index.ts";
-import type { IssuedX509Svid, ServerLink } from "../../proto/domain/link.ts";
+import type { ServerLink } from "../../proto/domain/link.ts";
 import { backOffMs, type Clock, type Random } from "../../runtime/core/index.ts";
-import { type SpiffeBundle, type TrustDomain, verifyX509Svid } from "../../spiffe/index.ts";
+import type { SpiffeBundle, TrustDomain } from "../../spiffe/index.ts";
 import { type PermissionDeniedReason, ServiceError } from "../../transport/index.ts";
-import type { NodeAttestor, NodeProof } from "../attestation/node/node-attestor.ts";
+import type { NodeAttestor } from "../attestation/node/node-attestor.ts";
 import type { BootstrapSource } from "../bootstrap/bundle-source.ts";
 import { Wakeup } from "../domain/wakeup.ts";
 import { agentErrors } from "../errors.ts";
 import { agentLimits, backOffs } from "../limits.ts";
 import { deniedReason } from "../sync/denied-reason.ts";
 import type { AgentEvents } from "../telemetry/events.ts";
+import { attestNode } from "./attest-node.ts";
 import { type NodeIdentity, nodeIdentity } from "./node-identity.ts";
 import type { NodeState, NodeStore } from "./node-store.ts";
 
@@ -62,16 +63,20 @@ export class NodeIdentityKeeper {
     return this.#state?.active;
   }
 
-  /** The sync stream or a renewal was refused because of the agent's identity. */
-  denied(reason: PermissionDeniedReason): void {
+  /**
+   * A stream was refused because of `identity`. When another is in use by now that says nothing: the server ends the
+   * former identity's streams as soon as the new one was used.
+   */
+  denied(reason: PermissionDeniedReason, identity: NodeIdentity | undefined): void {
+    if (identity !== this.current) return;
     this.#denied = reason;
     this.#wakeup.wake();
   }
 
-  /** The server has accepted the active identity; the one before is of no use any more. */
-  async accepted(): Promise<void> {
+  /** The server has accepted `identity`; when it is the active one, the one before is of no use any more. */
+  async accepted(identity: NodeIdentity | undefined): Promise<void> {
     const state = this.#state;
-    if (state?.previous === undefined) return;
+    if (state?.previous === undefined || state.active !== identity) return;
     this.#state = { ...state, previous: undefined };
     await this.#deps.store.saveState(this.#state);
   }
@@ -213,45 +218,17 @@ export class NodeIdentityKeeper {
   }
 
   async #attestOnce(signal: AbortSignal, spentDigest?: string): Promise<void> {
-    const { attestor, events, trustDomain } = this.#deps;
+    const { attestor, events } = this.#deps;
     const proof = await attestor.prepare();
     const proofDigest = createHash("sha256").update(proof.payload).digest("hex");
     if (proofDigest === spentDigest && this.#state?.active.canReattest !== true) {
       throw agentErrors.error("ERR_AGENT_EVICTED", "the agent has used its join token up, and has no other");
     }
     await this.#ensureBundle(signal);
-    const key = await this.#deps.makeKey();
-    const { svid, canReattest } = await this.#attestBy(proof, buildCsr({ key }), signal);
-    const active = nodeIdentity(trustDomain, key, svid.chain, canReattest);
-    const bundle = await this.#bundleAfterAttestation(signal);
-    this.#checkUnder(bundle, svid);
+    const { identity, bundle } = await attestNode(this.#deps, proof, signal);
     await this.#takeBundle(bundle);
-    await this.#adopt({ active, previous: undefined, proofDigest });
-    events.attested(active.id, active.notAfterMs);
-  }
-
-  async #attestBy(proof: NodeProof, csrDer: Uint8Array, signal: AbortSignal) {
-    let challenges = 0;
-    try {
-      return await this.#deps.link.attest({
-        type: this.#deps.attestor.type,
-        payload: proof.payload,
-        csrDer,
-        signal,
-        timeoutMs: agentLimits.nodeAttestTimeoutMs.value,
-        answer: async (challenge) => {
-          challenges += 1;
-          if (challenges <= agentLimits.attestChallenges.value) return proof.answer(challenge);
-          throw agentErrors.error("ERR_RESPONSE_UNUSABLE", "the server does not stop challenging");
-        },
-      });
-    } catch (error) {
-      const isFinal = error instanceof ServiceError && finalStatuses.has(error.status);
-      if (!isFinal || deniedReason(error) === "agentBanned") throw error;
-      throw agentErrors.error("ERR_ATTESTATION_REFUSED", `the server refused the attestation: ${error.message}`, {
-        cause: error,
-      });
-    }
+    await this.#adopt({ active: identity, previous: undefined, proofDigest });
+    events.attested(identity.id, identity.notAfterMs);
   }
 
   async #ensureBundle(signal: AbortSignal): Promise<void> {
@@ -259,35 +236,6 @@ export class NodeIdentityKeeper {
     const bundle = await this.#deps.bootstrap.fetch(signal);
     if (bundle === undefined) this.#deps.events.insecureBootstrap();
     else this.#deps.onBundle(bundle);
-  }
-
-  /** On the connection of the attestation. The proof is spent, so this must not fail for a passing reason. */
-  async #bundleAfterAttestation(signal: AbortSignal): Promise<SpiffeBundle> {
-    for (let failures = 0; ; failures += 1) {
-      try {
-        return await this.#deps.link.getBundle({ signal, timeoutMs: agentLimits.callTimeoutMs.value });
-      } catch (error) {
-        signal.throwIfAborted();
-        // The bundle in hand verified the server a moment ago; the sync stream brings what is newer.
-        const known = this.#deps.bundle();
-        if (known !== undefined) return known;
-        const delayMs = backOffMs(failures, backOffs.attest, this.#deps.random);
-        this.#deps.events.attestFailed(error, delayMs);
-        await this.#deps.clock.sleep(delayMs, { signal });
-      }
-    }
-  }
-
-  #checkUnder(bundle: SpiffeBundle, svid: IssuedX509Svid): void {
-    const { clock, trustDomain } = this.#deps;
-    try {
-      const bundles = { get: (name: TrustDomain) => (name.equals(trustDomain) ? bundle : undefined) };
-      verifyX509Svid({ chain: svid.chain, bundles, atMs: clock.now(), usage: "client" });
-    } catch (cause) {
-      throw agentErrors.error("ERR_ATTESTATION_INCONSISTENT", "the agent's SVID does not verify under the bundle", {
-        cause,
-      });
-    }
   }
 
   async #takeBundle(bundle: SpiffeBundle): Promise<void> {
@@ -352,7 +300,6 @@ export class NodeIdentityKeeper {
 }
 
 /** Asking again with the same proof gives the same answer. */
-const finalStatuses: ReadonlySet<string> = new Set(["permissionDenied", "invalidArgument", "failedPrecondition"]);
 const finalCodes: ReadonlySet<string> = new Set([
   "ERR_ATTESTATION_REFUSED",
   "ERR_JOIN_TOKEN_UNREADABLE",

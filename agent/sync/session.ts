@@ -1,5 +1,6 @@
 import type { SyncAck, SyncHello, SyncPage, SyncStatus, SyncStream, SyncWelcome } from "../../proto/domain/link.ts";
 import { agentErrors } from "../errors.ts";
+import type { NodeIdentity } from "../identity/node-identity.ts";
 
 /**
  * One sync stream, from hello to its end. After the welcome it waits to be adopted before it reads on, so that at a
@@ -12,13 +13,21 @@ export class SyncSession {
   #isWelcomed = false;
   #isClosed = false;
   readonly hello: SyncHello;
+  /** The agent's identity that the stream was opened with. */
+  readonly identity: NodeIdentity | undefined;
   /** Rejects with why the stream ended before its welcome. */
   readonly welcomed: Promise<SyncWelcome>;
   /** Settles with the stream: resolves when we closed it, rejects with why it ended otherwise. */
   readonly ended: Promise<void>;
 
-  constructor(hello: SyncHello, stream: SyncStream, onPage: (page: SyncPage, session: SyncSession) => void) {
+  constructor(
+    hello: SyncHello,
+    identity: NodeIdentity | undefined,
+    stream: SyncStream,
+    onPage: (page: SyncPage, session: SyncSession) => void,
+  ) {
     this.hello = hello;
+    this.identity = identity;
     this.#stream = stream;
     this.welcomed = this.#welcome.promise;
     this.ended = this.#run(onPage);

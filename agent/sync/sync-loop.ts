@@ -3,6 +3,7 @@ import { backOffMs, type Clock, type Random, TaskGroup, type Timer } from "../..
 import type { PermissionDeniedReason } from "../../transport/index.ts";
 import { Wakeup } from "../domain/wakeup.ts";
 import { agentErrors } from "../errors.ts";
+import type { NodeIdentity } from "../identity/node-identity.ts";
 import { agentLimits, backOffs } from "../limits.ts";
 import type { AgentEvents } from "../telemetry/events.ts";
 import { type ChangeSet, ChangeSetAssembler } from "./change-sets.ts";
@@ -30,10 +31,12 @@ export interface SyncLoopDeps {
   readonly sink: SyncSink;
   readonly positions: HeldPositions;
   readonly agentVersion: string;
-  /** The server has accepted the identity that the stream was opened with. */
-  readonly onAccepted: () => void;
-  /** The server no longer accepts the agent's identity. */
-  readonly onDenied: (reason: PermissionDeniedReason) => void;
+  /** What the agent is known by when a stream is opened. */
+  readonly identity: () => NodeIdentity | undefined;
+  /** The server has accepted the identity that a stream was opened with. */
+  readonly onAccepted: (identity: NodeIdentity | undefined) => void;
+  /** The server no longer accepts the identity that a stream was opened with. */
+  readonly onDenied: (reason: PermissionDeniedReason, identity: NodeIdentity | undefined) => void;
 }
 
 const protocol = 1;
@@ -128,7 +131,7 @@ export class SyncLoop {
       if (signal.aborted) session.close();
       await this.#follow(session, isHandOver);
     } catch (error) {
-      await this.#recover(error, signal);
+      await this.#recover(error, session, signal);
     } finally {
       signal.removeEventListener("abort", onAbort);
       session.close();
@@ -137,7 +140,7 @@ export class SyncLoop {
 
   async #follow(session: SyncSession, isHandOver: boolean): Promise<void> {
     const welcome = await this.#welcomeOf(session);
-    this.#deps.onAccepted();
+    this.#deps.onAccepted(session.identity);
     this.#active = session;
     this.#assembler = new ChangeSetAssembler();
     this.#lastStatus = "";
@@ -167,12 +170,12 @@ export class SyncLoop {
     }
   }
 
-  async #recover(error: unknown, signal: AbortSignal): Promise<void> {
+  async #recover(error: unknown, session: SyncSession, signal: AbortSignal): Promise<void> {
     if (signal.aborted) return;
     // The server ends the old identity's streams once the new one is in use: no loss when the next stream is there.
     if (this.#next !== undefined) return;
     const reason = deniedReason(error);
-    if (reason !== undefined) this.#deps.onDenied(reason);
+    if (reason !== undefined) this.#deps.onDenied(reason, session.identity);
     const delayMs = backOffMs(this.#failures, backOffs.sync, this.#deps.random);
     this.#failures += 1;
     this.#deps.events.syncEnded(error, delayMs);
@@ -190,7 +193,7 @@ export class SyncLoop {
       } catch (error) {
         session.close();
         const reason = deniedReason(error);
-        if (reason !== undefined) this.#deps.onDenied(reason);
+        if (reason !== undefined) this.#deps.onDenied(reason, session.identity);
         const delayMs = backOffMs(attempt, backOffs.sync, this.#deps.random);
         this.#deps.events.handOverFailed(error, delayMs);
         const old = this.#active;
@@ -210,7 +213,8 @@ export class SyncLoop {
       held: this.#deps.positions.list(),
       agentVersion: this.#deps.agentVersion,
     };
-    return new SyncSession(hello, this.#deps.link.openSync(hello), (page, session) => this.#take(page, session));
+    const stream = this.#deps.link.openSync(hello);
+    return new SyncSession(hello, this.#deps.identity(), stream, (page, session) => this.#take(page, session));
   }
 
   #take(page: SyncPage, session: SyncSession): void {

@@ -172,6 +172,11 @@ export class FakeServer {
     this.#endStreamsOf(id, denied("agentNotAttested"));
   }
 
+  /** Ends the agent's streams with a refusal; what it does next is judged as usual. */
+  refuseStreams(id: SpiffeId, reason: PermissionDeniedReason): void {
+    this.#endStreamsOf(id, denied(reason));
+  }
+
   /** Every connection breaks. */
   dropConnections(): void {
     for (const stream of [...this.#streams]) stream.end(lost());
