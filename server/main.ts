@@ -102,7 +102,6 @@ async function start(config: ServerConfig, program: ServerProgram, host: Host): 
   const { logger, metrics, adapters } = host;
   const [clock, random] = [systemClock, systemRandom];
   const { trustDomain, dataDir } = config;
-  // The admin socket is below: its group has to be able to come here. Files in it are 0600.
   await mkdir(dataDir, { recursive: true, mode: 0o750 });
   const workers = Math.min(mostWorkers, availableParallelism());
   const runner = new WorkerPool({ workers, clock, random, logger });

@@ -28,10 +28,12 @@ async function problemsOf(flags: ServerFlags, env: Record<string, string> = {}):
 
 describe("loadServerConfig()", () => {
   it("needs nothing but trust domain and data directory", async () => {
-    const config = await loadServerConfig({ flags: least, env: {} });
+    const config = await loadServerConfig({ flags: least, env: {}, uid: 0 });
     assert.equal(config.trustDomain.name, "example.org");
     assert.deepEqual(config.bind, { host: "0.0.0.0", port: 8081 });
-    assert.equal(config.socketPath, "/var/lib/cs/server.sock");
+    assert.equal(config.socketPath, "/run/countersign/server/private/api.sock");
+    const asUser = await loadServerConfig({ flags: least, env: { XDG_RUNTIME_DIR: "/run/user/7" }, uid: 7 });
+    assert.equal(asUser.socketPath, "/run/user/7/countersign/server/private/api.sock");
     assert.deepEqual(config.ttls, { agent: 3_600, x509Svid: 3_600, jwtSvid: 300, ca: 86_400 });
     assert.deepEqual([config.caKeyType, config.jwtKeyType, config.keyManager], ["ec-p256", "ec-p256", "disk"]);
     assert.deepEqual(config.rateLimits, { attest: 20, x509: 500, jwt: 500, postStatus: 10, sync: 20 });
@@ -115,8 +117,8 @@ health_checks: { listener_enabled: true, bind_port: 0 }
 
   it("names a file that cannot be read, and a socket path that is too long", async () => {
     assert.match((await problemsOf({ ...least, config: "/nowhere/x.yaml" }))[0] ?? "", /^\/nowhere\/x\.yaml\|\|ENOENT/);
-    const dataDir = `/${"x".repeat(110)}`;
-    assert.match((await problemsOf({ ...least, dataDir }))[0] ?? "", /^\|socket_path\|is longer than the 107 bytes/);
+    const socket = `/${"x".repeat(108)}`;
+    assert.match((await problemsOf({ ...least, socket }))[0] ?? "", /^--socket\|socket_path\|/);
   });
 
   it("warns of lives that CA rotation cannot guarantee", async () => {

@@ -18,6 +18,8 @@ export interface ServerFlags {
 
 export interface ServerConfigSources {
   readonly flags: ServerFlags;
+  /** Of this process; default: the system's answer. */
+  readonly uid?: number;
   readonly env: Readonly<Record<string, string | undefined>>;
 }
 
@@ -37,7 +39,8 @@ export async function loadServerConfig(sources: ServerConfigSources): Promise<Se
   const file = path === undefined ? undefined : await readConfigFile(path, problems);
   try {
     const values = loadSettings(serverSettings, { file, env, envPrefix: "COUNTERSIGN_SERVER_", flags });
-    if (problems.length === 0) return checked(toServerConfig(values));
+    if (problems.length === 0)
+      return checked(toServerConfig(values, { env, uid: sources.uid ?? process.getuid?.() ?? 0 }));
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
     problems.push(...error.problems);

@@ -1,4 +1,5 @@
-import { join, resolve } from "node:path";
+import { resolve } from "node:path";
+import { defaultSocketPath } from "../../runtime/host/default-sockets.ts";
 import type { LogLevel, SettingValues } from "../../runtime/host/index.ts";
 import type { SpiffeId, TrustDomain } from "../../spiffe/index.ts";
 import type { AuthorityKeyType } from "../issuance/ports.ts";
@@ -54,14 +55,18 @@ export interface StatusListenerConfig {
   readonly metricsPath: string;
 }
 
-export function toServerConfig(values: SettingValues<typeof serverSettings>): ServerConfig {
+/** `host`: what the default of the admin socket depends on. */
+export function toServerConfig(
+  values: SettingValues<typeof serverSettings>,
+  host: { readonly env: Readonly<Record<string, string | undefined>>; readonly uid: number },
+): ServerConfig {
   const dataDir = resolve(values.data_dir);
   const x509Ttl = seconds(values.default_x509_svid_ttl);
   return Object.freeze({
     trustDomain: values.trust_domain,
     dataDir,
     bind: { host: values.bind_address, port: values.bind_port },
-    socketPath: values.socket_path === undefined ? join(dataDir, "server.sock") : resolve(values.socket_path),
+    socketPath: resolve(values.socket_path ?? defaultSocketPath("server", host.env, host.uid)),
     adminIds: values.admin_ids,
     ttls: {
       agent: values.agent_ttl === undefined ? x509Ttl : seconds(values.agent_ttl),

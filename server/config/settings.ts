@@ -20,7 +20,7 @@ export const serverSettings = {
   bind_address: setting(text(255), { initial: "0.0.0.0", doc: "TCP address agents and administrators connect to." }),
   bind_port: setting(port, { initial: 8081, doc: "TCP port; 0 lets the system choose." }),
   socket_path: setting(text(107).optional(), {
-    doc: "Administrators' Unix socket. Default: server.sock in the data directory.",
+    doc: "Administrators' Unix socket. Default: as root /run/countersign/server/private/api.sock, else below the user's runtime directory.",
   }),
   admin_ids: setting(z.array(parsed((id) => SpiffeId.parse(id))).max(1000), {
     initial: [],
