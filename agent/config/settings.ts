@@ -1,5 +1,16 @@
 import { z } from "zod";
-import { durationMs, flag, integer, logLevels, oneOf, parsed, port, setting, text } from "../../runtime/host/index.ts";
+import {
+  durationMs,
+  flag,
+  integer,
+  logLevels,
+  oneOf,
+  parsed,
+  port,
+  setting,
+  socketPath,
+  text,
+} from "../../runtime/host/index.ts";
 import { TrustDomain } from "../../spiffe/index.ts";
 import { workloadKeyTypes } from "../identities/workload-keys.ts";
 
@@ -20,7 +31,7 @@ export const agentSettings = {
   }),
   server_address: setting(text(255), { doc: "Host of the server to attest to. Required." }),
   server_port: setting(port, { initial: 8081, doc: "Its TCP port." }),
-  socket_path: setting(text(107).optional(), {
+  socket_path: setting(socketPath.optional(), {
     doc: "Where the Workload API is served. Default: as root /run/countersign/agent/public/api.sock, else below the user's runtime directory.",
   }),
   join_token: setting(text(4096).optional(), { doc: "Proves this node once. Readable by whoever sees the process." }),

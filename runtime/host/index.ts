@@ -16,6 +16,7 @@ export {
   type SettingsTable,
   type SettingValues,
   setting,
+  socketPath,
   text,
 } from "./config/index.ts";
 export { type StallMonitor, watchEventLoop } from "./event-loop.ts";

@@ -1,5 +1,16 @@
 import { z } from "zod";
-import { durationMs, flag, integer, logLevels, oneOf, parsed, port, setting, text } from "../../runtime/host/index.ts";
+import {
+  durationMs,
+  flag,
+  integer,
+  logLevels,
+  oneOf,
+  parsed,
+  port,
+  setting,
+  socketPath,
+  text,
+} from "../../runtime/host/index.ts";
 import { SpiffeId, TrustDomain } from "../../spiffe/index.ts";
 
 const keyType = oneOf("ec-p256", "ec-p384", "rsa-2048", "rsa-4096");
@@ -19,7 +30,7 @@ export const serverSettings = {
   data_dir: setting(text(4096), { doc: "Directory of the database and the keys; made when missing. Required." }),
   bind_address: setting(text(255), { initial: "0.0.0.0", doc: "TCP address agents and administrators connect to." }),
   bind_port: setting(port, { initial: 8081, doc: "TCP port; 0 lets the system choose." }),
-  socket_path: setting(text(107).optional(), {
+  socket_path: setting(socketPath.optional(), {
     doc: "Administrators' Unix socket. Default: as root /run/countersign/server/private/api.sock, else below the user's runtime directory.",
   }),
   admin_ids: setting(z.array(parsed((id) => SpiffeId.parse(id))).max(1000), {

@@ -8,4 +8,4 @@ export {
   type SettingValues,
   setting,
 } from "./settings.ts";
-export { durationMs, flag, integer, oneOf, parseDurationMs, parsed, port, text } from "./value-types.ts";
+export { durationMs, flag, integer, oneOf, parseDurationMs, parsed, port, socketPath, text } from "./value-types.ts";

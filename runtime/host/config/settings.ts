@@ -139,8 +139,8 @@ function readOne(entry: Setting<unknown>, candidate: Candidate): Reading {
     const issue = result.error.issues[0];
     if (issue === undefined) continue;
     message = issueText(issue.message, issue.path);
-    // The form fits and only a part of it does not: what another form would have said is beside the point.
-    if (issue.path.length > 0) break;
+    // The form is of the right type, or only a part of it is not: what another form would have said is beside the point.
+    if (issue.path.length > 0 || issue.code !== "invalid_type") break;
   }
   return { kind: "problem", message };
 }

@@ -38,8 +38,17 @@ export const port: ZodType<number> = integer(0, 65_535);
 export const flag: ZodType<boolean> = z.boolean("must be true or false");
 
 export function text(maxLength: number): ZodType<string> {
-  return z.string("must be text").min(1, "must not be empty").max(maxLength);
+  return z
+    .string("must be text")
+    .min(1, "must not be empty")
+    .max(maxLength, `must have at most ${maxLength} characters`);
 }
+
+/** The kernel's own bound for the address of a Unix socket. */
+export const socketPath: ZodType<string> = z
+  .string("must be text")
+  .min(1, "must not be empty")
+  .refine((path) => Buffer.byteLength(path) <= 107, "is longer than the 107 bytes a Unix socket path may have");
 
 export function oneOf<const Choice extends string>(...choices: readonly Choice[]): ZodType<Choice> {
   return z.enum(choices, `must be one of ${choices.join(", ")}`);
