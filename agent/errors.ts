@@ -1,7 +1,5 @@
 import { defineErrors, type ErrorTable } from "../transport/index.ts";
 
-export type AgentErrorCode = keyof typeof agentErrors.specs;
-
 /** Codes of the agent's core. The Workload API and the workload attestors have tables of their own beside them. */
 export const agentErrors: ErrorTable<
   | "ERR_AGENT_NOT_READY"

@@ -19,7 +19,7 @@ export interface AgentProgram extends AgentConfigSources {
 }
 
 /** Exit codes of `countersign agent run` (docs/cli.md). */
-export const agentExitCodes = {
+const agentExitCodes = {
   stopped: 0,
   /** It failed; to start it again may help. */
   failed: 1,

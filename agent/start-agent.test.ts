@@ -10,8 +10,7 @@ import { selectors } from "../test/fakes/agent-world.ts";
 import { FakeServer } from "../test/fakes/fake-server-link.ts";
 import { serveTls, type TlsServerOptions } from "../test/fakes/tls-server.ts";
 import { dialUnix } from "../transport/index.ts";
-import type { AgentConfig } from "./config/index.ts";
-import { type Agent, startAgent } from "./start-agent.ts";
+import { type Agent, type AgentConfig, startAgent } from "./index.ts";
 
 const trustDomain = TrustDomain.parse("example.org");
 const uid = process.getuid?.() ?? 0;

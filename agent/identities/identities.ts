@@ -137,9 +137,9 @@ export class AgentIdentities implements Identities {
   /** Entries whose X509-SVID is wanted, and is not yet here in the form the entry now asks for. */
   pendingIds(): readonly string[] {
     const pending: string[] = [];
-    for (const entry of this.#entries.values()) {
-      const key = identityKeyOf(entry);
-      if (this.#fetcher.isWanted(key) && !this.#isUpToDate(entry)) pending.push(entry.id);
+    for (const key of this.#fetcher.wanted()) {
+      const entry = this.#entries.get(key);
+      if (entry !== undefined && !this.#isUpToDate(entry)) pending.push(entry.id);
     }
     return pending;
   }

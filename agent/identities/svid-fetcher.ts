@@ -69,8 +69,8 @@ export class SvidFetcher {
     this.#delayed = new DueQueue(deps.clock, (keys) => this.#release(keys));
   }
 
-  isWanted(key: IdentityKey): boolean {
-    return this.#wanted.has(key);
+  wanted(): IterableIterator<IdentityKey> {
+    return this.#wanted.values();
   }
 
   get newcomers(): number {

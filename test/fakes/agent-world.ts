@@ -1,7 +1,6 @@
-import { type AgentCore, type AgentCoreDeps, createAgentCore } from "../../agent/core.ts";
 import { describeWorkloadKey } from "../../agent/identities/workload-keys.ts";
 import type { NodeState, NodeStore } from "../../agent/identity/node-store.ts";
-import type { IdentitySubscription } from "../../agent/ports.ts";
+import { type AgentCore, type AgentCoreDeps, createAgentCore, type IdentitySubscription } from "../../agent/index.ts";
 import type { WorkloadState, WorkloadStore } from "../../agent/storage/workload-state.ts";
 import { createAgentEvents } from "../../agent/telemetry/events.ts";
 import { noMetrics, silentLogger } from "../../runtime/core/index.ts";
