@@ -11,7 +11,6 @@ import {
   listenStatus,
   passedSockets,
   type ServiceNotifier,
-  type StallMonitor,
   serviceNotifier,
   watchEventLoop,
 } from "../runtime/host/index.ts";
@@ -72,11 +71,10 @@ export async function runServer(program: ServerProgram): Promise<number> {
     hardenProcess();
     for (const warning of configWarnings(config)) logger.warn({}, warning);
     await using adapters = new AsyncDisposableStack();
-    const stalls = adapters.adopt(watchEventLoop(), async (monitor) => monitor.close());
     await using running = await start(config, program, { logger, metrics, adapters });
     server = running;
     await using background = new TaskGroup((error) => stop.reject(error));
-    await using _status = await listenHealth(config, running, metrics, stalls);
+    await using _status = await listenHealth(config, running, metrics);
     background.run((signal) => feedWatchdog(notifier, signal));
     sayReady(running, config, logger, notifier, startedAtMs);
     await Promise.race([running.failed, stop.promise]);
@@ -165,19 +163,22 @@ async function listenHealth(
   { statusListener }: ServerConfig,
   server: Server,
   metrics: HostMetrics,
-  stalls: StallMonitor,
 ): Promise<AsyncDisposable> {
-  if (statusListener === undefined) return new AsyncDisposableStack();
+  await using stack = new AsyncDisposableStack();
+  if (statusListener === undefined) return stack.move();
+  const stalls = stack.adopt(watchEventLoop(), async (monitor) => monitor.close());
   metrics.onScrape(() => {
     server.core.measure();
     server.core.metrics.eventLoopStall(stalls.takeLongestMs() / 1000);
   });
-  return listenStatus({
+  const listening = listenStatus({
     ...statusListener,
     live: async () => ({ healthy: true, parts: { status: "running" } }),
     ready: () => server.core.health.check(),
     metrics: async () => ({ contentType: metrics.contentType, text: await metrics.text() }),
   });
+  stack.use(await listening);
+  return stack.move();
 }
 
 /** Two answers in each interval; none while the event loop is stuck, which is what the service manager looks for. */

@@ -7,7 +7,8 @@ export interface StallMonitor {
 }
 
 export function watchEventLoop(): StallMonitor {
-  const resolutionMs = 10;
+  // Each sample wakes the process: finer would cost an idle server more than all else together.
+  const resolutionMs = 20;
   const delays = monitorEventLoopDelay({ resolution: resolutionMs });
   delays.enable();
   return {

@@ -23,7 +23,7 @@ export interface AttestAgentNeeds {
   readonly attestors: ReadonlyMap<string, NodeAttestor>;
   readonly issuance: Pick<Issuance, "issueX509Svids">;
   readonly registry: Pick<Registry, "node">;
-  readonly store: Pick<NodeStore, "attestNode">;
+  readonly store: Pick<NodeStore, "attestNode" | "findNode">;
   readonly clock: Clock;
   readonly agentTtl: number;
 }
@@ -62,7 +62,8 @@ export const attestAgent: RpcDeclaration<AttestAgentRequest, AttestResult> & {
     }
     const result = await converse(needs, attestor, request, call, ask);
     const id = agentIdOf(needs.trustDomain, result.path);
-    if (needs.registry.node(id)?.banned === true) throw banned();
+    // Saves a signature; that memory says so is not enough to say so.
+    if (needs.registry.node(id)?.banned === true && (await needs.store.findNode(id))?.banned === true) throw banned();
     const [outcome] = await needs.issuance.issueX509Svids([
       { id, csrDer: request.csrDer, dnsNames: [], ttl: needs.agentTtl, notAfterCap: 0, hint: "", profile: "agent" },
     ]);
