@@ -151,7 +151,7 @@ function forms(candidate: Candidate): readonly unknown[] {
   const text = candidate.value;
   const items = text.split(",").map((item) => item.trim());
   const scalar = readScalar(text);
-  return typeof scalar === "string" || scalar === null ? [items, text] : [text, items, scalar];
+  return typeof scalar === "string" || scalar === null ? [text, items] : [text, items, scalar];
 }
 
 function issueText(message: string, path: readonly PropertyKey[]): string {
