@@ -75,7 +75,7 @@ export function* entriesBelow(
   }
 }
 
-export interface EntryFacts {
+interface EntryFacts {
   /** Parent links from the entry up to the agent or the alias, as far as they were followed. */
   readonly via: readonly string[];
 }

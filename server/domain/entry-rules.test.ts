@@ -1,8 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { TrustDomain } from "../../spiffe/index.ts";
-import { entryOf } from "../../test/fakes/server-values.ts";
-import { checkEntry, describeProblems, type EntryDraft, parseEntry, similarKey } from "./entry-rules.ts";
+import { describeProblems, type EntryDraft, parseEntry } from "./entry-rules.ts";
 
 const context = { trustDomain: TrustDomain.parse("example.org"), newId: () => "made-up" };
 
@@ -123,29 +122,5 @@ describe("parseEntry()", () => {
       parsed.problems.map(({ field }) => field),
       ["spiffe_id", "parent_id", "id", "selectors", "dns_names", "dns_names", "hint"],
     );
-  });
-});
-
-describe("checkEntry()", () => {
-  it("holds a changed entry to the same rules", () => {
-    const entry = entryOf("a", "agent");
-    assert.deepEqual(checkEntry(entry, context.trustDomain), []);
-    assert.deepEqual(
-      checkEntry({ ...entry, selectors: [], hint: "x".repeat(2_000) }, context.trustDomain).map(({ field }) => field),
-      ["selectors", "hint"],
-    );
-    assert.equal(checkEntry(entry, TrustDomain.parse("other.example")).length, 2);
-  });
-});
-
-describe("similarKey()", () => {
-  it("is the same for the same ids and selectors in any order, and for nothing else", () => {
-    const entry = entryOf("a", "agent");
-    const [first, second] = [...twoTypes.flatMap(({ type }) => entryOf(type, "x").selectors), ...entry.selectors];
-    assert.ok(first !== undefined && second !== undefined);
-    assert.equal(similarKey(entry), similarKey({ ...entry, selectors: [...entry.selectors, ...entry.selectors] }));
-    assert.notEqual(similarKey(entry), similarKey({ ...entry, spiffeId: entry.parentId }));
-    assert.notEqual(similarKey(entry), similarKey({ ...entry, parentId: entry.spiffeId }));
-    assert.notEqual(similarKey(entry), similarKey({ ...entry, selectors: [] }));
   });
 });

@@ -24,7 +24,7 @@ export interface EntryDraft {
   readonly additionalAttributes: AdditionalAttributes | undefined;
 }
 
-export interface IdDraft {
+interface IdDraft {
   /** Name, or `spiffe://name`. */
   readonly trustDomain: string;
   /** "" or "/…". */
@@ -77,22 +77,12 @@ export function parseEntry(
   return { kind: "valid", entry: { ...rest, spiffeId, parentId } };
 }
 
-/** The rules over a domain value: for an update, after the changed fields were put into the stored entry. */
-export function checkEntry(entry: NewEntry, trustDomain: TrustDomain): readonly EntryProblem[] {
-  return [...checkIds(entry, trustDomain), ...checkRest(entry, entry.selectors.length > 0)];
-}
-
 /** `spiffe_id: …; dns_names: …` for the message of ERR_ENTRY_INVALID. */
 export function describeProblems(problems: readonly EntryProblem[]): string {
   return problems.map(({ field, message }) => `${field}: ${message}`).join("; ");
 }
 
-/** Two entries with the same key are similar: one of them is one too many. */
-export function similarKey(entry: Pick<NewEntry, "spiffeId" | "parentId" | "selectors">): string {
-  return JSON.stringify([entry.spiffeId, entry.parentId, sortSelectors(entry.selectors)]);
-}
-
-export function sortTrustDomains(domains: readonly TrustDomain[]): readonly TrustDomain[] {
+function sortTrustDomains(domains: readonly TrustDomain[]): readonly TrustDomain[] {
   const unique = new Map(domains.map((domain) => [domain.name, domain]));
   return [...unique.values()].sort((left, right) => (left.name < right.name ? -1 : 1));
 }

@@ -227,11 +227,7 @@ export type SnapshotChunk =
   | { readonly type: "bundle"; readonly rows: readonly BundleRow[] }
   | { readonly type: "authority"; readonly rows: readonly AuthorityRow[] };
 
-export type StoreFailureCode =
-  | "ERR_STORE_CORRUPT"
-  | "ERR_STORE_LOCKED"
-  | "ERR_STORE_SCHEMA_NEWER"
-  | "ERR_STORE_UNAVAILABLE";
+type StoreFailureCode = "ERR_STORE_CORRUPT" | "ERR_STORE_LOCKED" | "ERR_STORE_SCHEMA_NEWER" | "ERR_STORE_UNAVAILABLE";
 
 export interface StoreFailure {
   readonly code: StoreFailureCode;

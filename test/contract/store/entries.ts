@@ -26,7 +26,7 @@ function fullEntry(id: string): NewEntry {
 }
 
 /** As plain values, so that instances of equal value compare equal and the difference shows. */
-export function plain(entry: RegistrationEntry | undefined): unknown {
+function plain(entry: RegistrationEntry | undefined): unknown {
   return entry === undefined ? undefined : JSON.parse(JSON.stringify({ attributes: "none", ...entry }));
 }
 

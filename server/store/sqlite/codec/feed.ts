@@ -6,7 +6,7 @@ import { decodeEntry } from "./entry.ts";
 import { decodeNode } from "./node.ts";
 import type { SharedValues } from "./shared-values.ts";
 
-export function decodeItem(item: RowItem, shared: SharedValues): FeedItem {
+function decodeItem(item: RowItem, shared: SharedValues): FeedItem {
   const [type, key, row] = item;
   if (row === null) return { type, key, value: undefined };
   switch (type) {
