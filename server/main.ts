@@ -29,7 +29,7 @@ export interface ServerProgram extends ServerConfigSources {
 }
 
 /** Exit codes of `countersign server run` (docs/cli.md). */
-export const serverExitCodes = {
+const serverExitCodes = {
   stopped: 0,
   /** It failed; to start it again may help. */
   failed: 1,

@@ -1,6 +1,6 @@
 import type { Certificate } from "../../certs/index.ts";
 import type { SpiffeId } from "../../spiffe/index.ts";
-import type { Peer } from "../../transport/peer.ts";
+import type { Peer } from "../../transport/index.ts";
 
 /** Who calls, as far as the connection proves it. Which class a caller is of depends on the method (Authorizer). */
 export type Caller = LocalCaller | AnonymousCaller | SvidCaller;

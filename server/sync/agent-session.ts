@@ -8,6 +8,7 @@ import type { Feed } from "../store/ports.ts";
 import { BundleOutbox, DistrustOutbox, type ResourceBatch } from "./bundle-outbox.ts";
 import type { ConnectionTable } from "./connections.ts";
 import { EntryOutbox } from "./entry-outbox.ts";
+import type { OpenSession } from "./open-session.ts";
 import { type ChangeSet, cutPages } from "./pages.ts";
 import { resumeEntries } from "./resume.ts";
 import { WakeUp } from "./wake-up.ts";
@@ -32,7 +33,7 @@ export type SyncSink = (message: SyncMessage) => Promise<void>;
 const protocolVersion = 1;
 
 /** One agent's stream: welcome, what it lacks, then every change that concerns it, as it happens. */
-export class AgentSession {
+export class AgentSession implements OpenSession {
   readonly agentId: SpiffeId;
   readonly #deps: SyncDeps;
   readonly #wake = new WakeUp();
@@ -55,35 +56,26 @@ export class AgentSession {
     return this.#acknowledged;
   }
 
-  /** Everything that concerns the agent was sent and acknowledged. */
   get isUpToDate(): boolean {
     return this.lag === 0 && !this.#entries.hasPending;
   }
 
-  /** Feed positions between the newest change that concerns the agent and what it acknowledged. */
   get lag(): number {
     const newest = this.#entries.position;
     if (this.#acknowledged?.epoch !== newest.epoch) return newest.n;
     return Math.max(0, newest.n - this.#acknowledged.n);
   }
 
-  /** Changes that wait because the agent is slower than they come. */
   get queued(): number {
     return this.#entries.pendingCount;
   }
 
-  has(entryId: string): boolean {
-    return this.#entries.has(entryId);
-  }
-
-  /** Applied as far as `position`, and an SVID servable for each of `entryIds` that is prefetched. */
   hasApplied(position: Position, entryIds: readonly string[]): boolean {
     const reached = this.#acknowledged;
     if (reached === undefined || reached.epoch !== position.epoch || reached.n < position.n) return false;
     return !entryIds.some((id) => this.#pendingEntryIds.has(id));
   }
 
-  /** Position of the newest change that concerns the agent. */
   get newest(): Position {
     return this.#entries.position;
   }

@@ -3,7 +3,7 @@ import type { Clock } from "../../runtime/core/index.ts";
 import type { SpiffeId } from "../../spiffe/index.ts";
 import { serverErrors } from "../errors.ts";
 import type { Registry } from "../registry/ports.ts";
-import type { AgentSession } from "./agent-session.ts";
+import type { OpenSession } from "./open-session.ts";
 
 export interface AgentConnection {
   readonly agentId: SpiffeId;
@@ -19,7 +19,7 @@ export interface AgentConnection {
 
 interface Known {
   readonly agentId: SpiffeId;
-  session: AgentSession | undefined;
+  session: OpenSession | undefined;
   lastSeenMs: number;
   acknowledged: Position | undefined;
   agentVersion: string;
@@ -48,7 +48,7 @@ export class ConnectionTable {
   }
 
   /** The session is now the agent's; an earlier one of the same agent is ended. */
-  takeOver(session: AgentSession, agentVersion: string): void {
+  takeOver(session: OpenSession, agentVersion: string): void {
     const key = session.agentId.toString();
     const known = this.#known.get(key);
     const before = known?.session;
@@ -66,7 +66,7 @@ export class ConnectionTable {
     this.#tell();
   }
 
-  heard(session: AgentSession, status?: SyncStatus): void {
+  heard(session: OpenSession, status?: SyncStatus): void {
     const known = this.#known.get(session.agentId.toString());
     if (known?.session !== session) return;
     known.lastSeenMs = this.#deps.clock.now();
@@ -75,7 +75,7 @@ export class ConnectionTable {
     else known.status = status;
   }
 
-  release(session: AgentSession): void {
+  release(session: OpenSession): void {
     const known = this.#known.get(session.agentId.toString());
     if (known?.session !== session) return;
     known.session = undefined;
@@ -83,11 +83,11 @@ export class ConnectionTable {
     this.#tell();
   }
 
-  session(agentId: SpiffeId): AgentSession | undefined {
+  session(agentId: SpiffeId): OpenSession | undefined {
     return this.#known.get(agentId.toString())?.session;
   }
 
-  *sessions(): Generator<AgentSession> {
+  *sessions(): Generator<OpenSession> {
     for (const { session } of this.#known.values()) if (session !== undefined) yield session;
   }
 

@@ -39,10 +39,6 @@ export class EntryOutbox {
     return this.#pending.size;
   }
 
-  has(entryId: string): boolean {
-    return this.#sent.has(entryId) || this.#pending.get(entryId) !== undefined;
-  }
-
   /** Names of trust domains that the entries sent federate with. */
   federatedTrustDomains(): Iterable<string> {
     return this.#federated.keys();

@@ -4,8 +4,8 @@ import type { SpiffeId } from "../../spiffe/index.ts";
 import { serverLimits } from "../limits.ts";
 import type { AuthorizedEntries, Registry } from "../registry/ports.ts";
 import type { Feed } from "../store/ports.ts";
-import type { AgentSession } from "./agent-session.ts";
 import type { ConnectionTable } from "./connections.ts";
+import type { OpenSession } from "./open-session.ts";
 import { WakeUp } from "./wake-up.ts";
 
 export interface AgentDelivery {
@@ -54,7 +54,7 @@ export async function waitApplied(
 
 interface Watched {
   readonly agentId: SpiffeId;
-  session: AgentSession | undefined;
+  session: OpenSession | undefined;
   /** What the session has to acknowledge: fixed when it is first looked at, so that later changes do not matter. */
   target: Position | undefined;
 }

@@ -4,7 +4,7 @@ import { serverErrors } from "../../errors.ts";
 import type { Registry } from "../../registry/ports.ts";
 import type { NodeStore } from "../../store/ports.ts";
 
-export const agentPathPrefix = "/spire/agent/";
+const agentPathPrefix = "/spire/agent/";
 
 /** @throws ERR_AGENT_ID when `id` is not below /spire/agent of `trustDomain`. */
 export function checkAgentId(trustDomain: TrustDomain, id: SpiffeId): SpiffeId {
