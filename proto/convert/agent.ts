@@ -58,11 +58,3 @@ export function decodeAgent(wire: Agent__Output): AgentRecord {
 export function encodeJoinToken(token: JoinToken): WireJoinToken {
   return { value: token.value, expires_at: token.expiresAt };
 }
-
-/** Throws `ERR_MALFORMED_REQUEST`. */
-export function decodeJoinToken(wire: JoinToken__Output): JoinToken {
-  return decodeWith((problems) => ({
-    value: wire.value,
-    expiresAt: readCount(problems, "expires_at", wire.expires_at),
-  }));
-}

@@ -6,7 +6,7 @@ import { applyMask, type Mask, oneOf } from "./mask.ts";
 import { decodeWith, type Problems } from "./problems.ts";
 
 /** The fields a BundleMask names; `trust_domain` is always there. */
-export const bundleFields = [
+const bundleFields = [
   "x509_authorities",
   "jwt_authorities",
   "refresh_hint",

@@ -19,11 +19,6 @@ export function readSpiffeId(problems: Problems, field: string, wire: SPIFFEID__
   return problems.attempt(field, () => SpiffeId.of(TrustDomain.parseNameOrId(wire.trust_domain), wire.path));
 }
 
-/** Name or `spiffe://name`. Throws `ERR_MALFORMED_REQUEST` naming `field`. */
-export function decodeTrustDomain(text: string, field: string): TrustDomain {
-  return decodeWith((problems) => problems.attempt(field, () => TrustDomain.parseNameOrId(text)));
-}
-
 /** One per name, in the order given. */
 export function readTrustDomains(problems: Problems, field: string, names: readonly string[]): readonly TrustDomain[] {
   return names.flatMap((name, index) => {

@@ -26,11 +26,6 @@ export function encodePosition(position: Position): WirePosition {
   return { epoch: position.epoch, n: position.n };
 }
 
-/** Throws `ERR_MALFORMED_REQUEST` naming `field`. */
-export function decodePosition(wire: Position__Output | null, field: string): Position {
-  return decodeWith((problems) => readPosition(problems, field, wire));
-}
-
 function readPosition(problems: Problems, field: string, wire: Position__Output | null): Position | undefined {
   if (wire === null) {
     problems.add(field, "is missing");
@@ -88,13 +83,11 @@ export function decodeAgentMessage(wire: AgentMessage__Output): SyncAck | SyncSt
     return { kind: "status", x509Svids: x509_svids, jwtSvids: jwt_svids, workloadStreams: workload_streams };
   }
   if (!wire.ack || !isResourceType(wire.ack.type)) return undefined;
-  const { type, position, pending_entry_ids } = wire.ack;
-  return {
-    kind: "ack",
-    type,
-    position: decodePosition(position, "ack.position"),
-    pendingEntryIds: pending_entry_ids,
-  };
+  const { type, position: wirePosition, pending_entry_ids: pendingEntryIds } = wire.ack;
+  return decodeWith((problems) => {
+    const position = readPosition(problems, "ack.position", wirePosition);
+    return position && { kind: "ack", type, position, pendingEntryIds };
+  });
 }
 
 export function encodeServerMessage(message: SyncMessage): ServerMessage {

@@ -5,7 +5,7 @@ import { transportErrors } from "../errors/transport.ts";
 import type { ClientConnection } from "./call.ts";
 
 export interface KeepAlive {
-  /** A ping after so long, while calls are open, milliseconds. Others' servers may refuse less than 5 minutes. */
+  /** A ping that often on an open connection, milliseconds. Others' servers may refuse less than 5 minutes. */
   readonly everyMs: number;
   /** The connection is lost when the answer takes longer, milliseconds. */
   readonly timeoutMs: number;

@@ -29,7 +29,7 @@ function remoteError(
 }
 
 /** `permissionDenied` → `ERR_RPC_PERMISSION_DENIED`. */
-export function rpcCode(status: GrpcStatusName): string {
+function rpcCode(status: GrpcStatusName): string {
   return `ERR_RPC_${status.replace(/[A-Z]/g, (letter) => `_${letter}`).toUpperCase()}`;
 }
 

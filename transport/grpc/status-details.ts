@@ -17,7 +17,7 @@ const typeUrl = {
 } as const;
 
 /** The `domain` of our ErrorInfo details: a `reason` under it is one of our error codes. */
-export const errorDomain = "countersign";
+const errorDomain = "countersign";
 
 /** A detail bigger than this is left out: every client must be able to take the trailers. */
 const longestMetadataValue = 1_024;
