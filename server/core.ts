@@ -12,7 +12,7 @@ import type { ServerConfig } from "./config/index.ts";
 import { serverErrors } from "./errors.ts";
 import { type HealthProbe, healthProbe } from "./health.ts";
 import { Housekeeping } from "./housekeeping.ts";
-import { IssuancePipeline } from "./issuance/issuance-pipeline.ts";
+import { type IssuanceDeps, IssuancePipeline } from "./issuance/issuance-pipeline.ts";
 import type { JobRunner } from "./issuance/job-runner.ts";
 import type { KeyManager } from "./issuance/ports.ts";
 import { RateLimiter } from "./rate/index.ts";
@@ -48,6 +48,8 @@ export interface ServerCoreDeps {
   readonly upstream: UpstreamAuthority;
   readonly runner: JobRunner & { readonly queued?: number };
   readonly serverVersion: string;
+  /** For the server's own SVID; replaced in simulation, where other threads would fall behind virtual time. */
+  readonly generateKey?: NonNullable<IssuanceDeps["generateKey"]>;
   /** Beside `join_token`. */
   readonly attestors?: readonly NodeAttestor[];
 }
@@ -173,7 +175,7 @@ function startAuthorities(config: CoreConfig, deps: ServerCoreDeps, serverId: st
 
 function issuancePipeline(config: CoreConfig, deps: ServerCoreDeps, authorities: Authorities): IssuancePipeline {
   const { ttls } = config;
-  const { runner, clock, random } = deps;
+  const { runner, clock, random, generateKey } = deps;
   const options = {
     defaultX509SvidTtl: ttls.x509Svid,
     agentTtl: ttls.agent,
@@ -181,7 +183,8 @@ function issuancePipeline(config: CoreConfig, deps: ServerCoreDeps, authorities:
     jwt: { defaultTtl: ttls.jwtSvid, issuer: config.jwtIssuer ?? "" },
     serverKeyType: "ec-p256",
   } as const;
-  return new IssuancePipeline(options, { authorities, runner, clock, random });
+  const own = generateKey === undefined ? {} : { generateKey };
+  return new IssuancePipeline(options, { authorities, runner, clock, random, ...own });
 }
 
 /** Own trust domain, or an admin that is configured by name (spire-features §1.13). */

@@ -21,8 +21,9 @@ export class FakeClock implements Clock {
     this.#startMs = startMs;
   }
 
+  /** Whole milliseconds, as the system's. */
   now(): number {
-    return this.#nowMs;
+    return Math.floor(this.#nowMs);
   }
 
   monotonic(): number {
