@@ -1,6 +1,6 @@
 import type { AttestedNode, JoinToken } from "../domain/agent.ts";
 import type { Agent, Agent__Output } from "../gen/spire/api/types/Agent.ts";
-import type { JoinToken__Output, JoinToken as WireJoinToken } from "../gen/spire/api/types/JoinToken.ts";
+import type { JoinToken as WireJoinToken } from "../gen/spire/api/types/JoinToken.ts";
 import { readCount } from "./integers.ts";
 import { applyMask, type Mask, oneOf } from "./mask.ts";
 import { decodeWith } from "./problems.ts";

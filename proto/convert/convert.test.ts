@@ -3,7 +3,7 @@ import { before, describe, it } from "node:test";
 import fc from "fast-check";
 import { SpiffeBundle, SpiffeId, TrustDomain } from "../../spiffe/index.ts";
 import { TestCa } from "../../test/fakes/test-ca.ts";
-import { anyCount, anyEntry, anyNode, anyPosition, anySpiffeId } from "../../test/fakes/wire-values.ts";
+import { anyEntry, anyNode, anyPosition, anySpiffeId } from "../../test/fakes/wire-values.ts";
 import type { IssueResult, SyncMessage } from "../domain/link.ts";
 import { agentService, bundleService, entryService, svidService, syncService } from "../services.ts";
 import { agentFields, decodeAgent, encodeAgent } from "./agent.ts";
@@ -313,7 +313,6 @@ describe("sync messages on the wire", () => {
         anyPosition,
         fc.array(anyEntry, { maxLength: 3 }),
         fc.boolean(),
-        anyCount,
         (position, entries, last) => {
           const page: SyncMessage = {
             kind: "page",
