@@ -309,36 +309,31 @@ describe("sync messages on the wire", () => {
 
   it("come back as they went", () => {
     fc.assert(
-      fc.property(
-        anyPosition,
-        fc.array(anyEntry, { maxLength: 3 }),
-        fc.boolean(),
-        (position, entries, last) => {
-          const page: SyncMessage = {
-            kind: "page",
-            type: "entry",
-            snapshotStart: !last,
-            last,
-            position,
-            resources: entries.map((entry) => ({ kind: "entry", entry })),
-            removed: ["gone"],
-            digest: last ? "ab".repeat(32) : undefined,
-          };
-          assert.deepEqual(
-            normal(decodeServerMessage(overTheWire(syncService.Open, encodeServerMessage(page)))),
-            normal(page),
-          );
-          const hello = {
-            protocol: 1,
-            capabilities: ["x"],
-            held: [{ type: "bundle", position } as const],
-            agentVersion: "1",
-          };
-          assert.deepEqual(normal(decodeHello(fromAgent(encodeHello(hello)))), normal(hello));
-          const ack = { kind: "ack", type: "entry", position, pendingEntryIds: ["e"] } as const;
-          assert.deepEqual(normal(decodeAgentMessage(fromAgent(encodeAgentMessage(ack)))), normal(ack));
-        },
-      ),
+      fc.property(anyPosition, fc.array(anyEntry, { maxLength: 3 }), fc.boolean(), (position, entries, last) => {
+        const page: SyncMessage = {
+          kind: "page",
+          type: "entry",
+          snapshotStart: !last,
+          last,
+          position,
+          resources: entries.map((entry) => ({ kind: "entry", entry })),
+          removed: ["gone"],
+          digest: last ? "ab".repeat(32) : undefined,
+        };
+        assert.deepEqual(
+          normal(decodeServerMessage(overTheWire(syncService.Open, encodeServerMessage(page)))),
+          normal(page),
+        );
+        const hello = {
+          protocol: 1,
+          capabilities: ["x"],
+          held: [{ type: "bundle", position } as const],
+          agentVersion: "1",
+        };
+        assert.deepEqual(normal(decodeHello(fromAgent(encodeHello(hello)))), normal(hello));
+        const ack = { kind: "ack", type: "entry", position, pendingEntryIds: ["e"] } as const;
+        assert.deepEqual(normal(decodeAgentMessage(fromAgent(encodeAgentMessage(ack)))), normal(ack));
+      }),
       runs,
     );
   });

@@ -2,8 +2,8 @@
 import assert from "node:assert/strict";
 import { type ChildProcess, fork, spawn } from "node:child_process";
 import { once } from "node:events";
-import { chmodSync, readFileSync, writeFileSync } from "node:fs";
-import { dirname } from "node:path";
+import { chmodSync, existsSync, readFileSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { describe, it } from "node:test";
 import { entryService } from "../../proto/services.ts";
 import { UnixService } from "../../test/fakes/unix-service.ts";
@@ -36,10 +36,20 @@ describe("callers of different uids", () => {
 
   it("that change their uid after connecting are refused on the next connection", async () => {
     await using service = await UnixService.start({ router: whoAmI() });
-    const socket = JSON.stringify(service.path);
-    // Connects as root, changes to uid 12345 at once: the server looks after that.
-    const script = `const s = require("node:net").connect(${socket}); process.seteuid(12345); s.resume(); s.on("error", () => {}); s.on("close", () => process.exit(7)); setTimeout(() => process.exit(8), 5000)`;
+    chmodSync(dirname(service.path), 0o777);
+    const changed = join(dirname(service.path), "changed");
+    const script = `
+      const socket = require("node:net").connect(${JSON.stringify(service.path)});
+      socket.on("error", () => {}).on("close", () => process.exit(7)).resume();
+      socket.once("connect", () => {
+        process.seteuid(12345);
+        require("node:fs").writeFileSync(${JSON.stringify(changed)}, "");
+      });
+      setTimeout(() => process.exit(8), 10_000);
+    `;
     const child = spawn(process.execPath, ["-e", script]);
+    // Our event loop stands still until the uid is another one: only then is the connection accepted.
+    while (!existsSync(changed)) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 5);
     const [code] = await once(child, "exit");
     assert.equal(code, 7);
   });

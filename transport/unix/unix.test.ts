@@ -114,6 +114,25 @@ describe("the peer of a Unix socket", () => {
     assert.equal(native.isPidfdDone(9_999), -errno.badFd);
   });
 
+  it("is not taken for gone when signals interrupt the question", async () => {
+    const script = `
+      const { loadUnixNative } = await import(${JSON.stringify(new URL("./native.ts", import.meta.url).href)});
+      const native = loadUnixNative();
+      const own = native.openPidfd(process.pid);
+      let wrong = 0;
+      for (let count = 0; count < 150_000; count += 1) if (native.isPidfdDone(own) !== false) wrong += 1;
+      console.log(wrong);
+    `;
+    const folder = mkdtempSync(join(tmpdir(), "countersign-"));
+    // The profiler sends SIGPROF ten thousand times a second.
+    const profiled = ["--cpu-prof", "--cpu-prof-interval", "100", "--cpu-prof-dir", folder];
+    const child = spawn(process.execPath, [...profiled, "--input-type=module", "-e", script]);
+    const [output] = await once(child.stdout, "data");
+    assert.equal(String(output).trim(), "0");
+    await once(child, "exit");
+    rmSync(folder, { recursive: true });
+  });
+
   it("can be turned away by the owner of the listener", async () => {
     await using service = await UnixService.start({ router: whoAmI(), onPeer: (peer) => peer.pid !== process.pid });
     await assert.rejects(service.dial().unary(entryService.GetEntry, {}), { status: "unavailable" });
