@@ -8,6 +8,7 @@ import {
   passedSockets,
   type ServiceNotifier,
   serviceNotifier,
+  unexposedMetrics,
 } from "../runtime/host/index.ts";
 import { hardenProcess, ServiceError } from "../transport/index.ts";
 import { type AgentConfigSources, loadAgentConfig, type StatusListenerConfig } from "./config/index.ts";
@@ -46,7 +47,7 @@ export async function runAgent(program: AgentProgram): Promise<number> {
   const startedAt = systemClock.monotonic();
   const config = await loadAgentConfig(program);
   const logger = createLogger({ level: config.logLevel });
-  const metrics = createMetrics();
+  const metrics = config.statusListener === undefined ? unexposedMetrics : await createMetrics();
   const notifier = serviceNotifier(program.env, program.pid);
   const stop = Promise.withResolvers<void>();
   const reload = async (): Promise<void> => {

@@ -12,11 +12,13 @@ import {
   passedSockets,
   type ServiceNotifier,
   serviceNotifier,
+  unexposedMetrics,
   watchEventLoop,
 } from "../runtime/host/index.ts";
 import { hardenProcess, ServiceError } from "../transport/index.ts";
 import { selfSigned } from "./authority/upstream/self-signed.ts";
 import { configWarnings, loadServerConfig, type ServerConfig, type ServerConfigSources } from "./config/index.ts";
+import { OnDemandRunner } from "./issuance/on-demand-runner.ts";
 import { WorkerPool } from "./issuance/worker-pool.ts";
 import { DiskKeyManager } from "./keymanager/disk/disk-key-manager.ts";
 import { MemoryKeyManager } from "./keymanager/memory/memory-key-manager.ts";
@@ -56,7 +58,7 @@ export async function runServer(program: ServerProgram): Promise<number> {
   const startedAtMs = systemClock.monotonic();
   const config = await loadServerConfig(program);
   const logger = createLogger({ level: config.logLevel });
-  const metrics = createMetrics();
+  const metrics = config.statusListener === undefined ? unexposedMetrics : await createMetrics();
   const notifier = serviceNotifier(program.env, program.pid);
   const stop = Promise.withResolvers<void>();
   let server: Server | undefined;
@@ -102,7 +104,7 @@ async function start(config: ServerConfig, program: ServerProgram, host: Host): 
   const { trustDomain, dataDir } = config;
   await mkdir(dataDir, { recursive: true, mode: 0o750 });
   const workers = Math.min(mostWorkers, availableParallelism());
-  const runner = new WorkerPool({ workers, clock, random, logger });
+  const runner = new OnDemandRunner({ clock, pool: () => new WorkerPool({ workers, clock, random, logger }) });
   adapters.defer(() => runner.close());
   const [store, keyManager] = await Promise.all([
     openSqliteStore({ directory: dataDir, trustDomain, clock, random, logger }),

@@ -1,89 +1,101 @@
 import type { ListenerLimits } from "./grpc/types.ts";
 
-/** Every limit of connections and calls, each with its reason; docs/limits.md repeats them for operators. */
-export interface TransportLimits {
-  readonly tcp: ListenerLimits;
-  readonly workloadSocket: ListenerLimits;
-  readonly adminSocket: ListenerLimits;
-  /** Connections the kernel queues before `accept`. A fleet of workloads may start at once; Node's default of 511 refuses. */
-  readonly backlog: number;
-  /** Calls one uid may have open on a Unix socket. */
-  readonly streamsPerUid: number;
-  /** Calls open on a Unix socket, all uids. */
-  readonly maxStreams: number;
-  /** Of `maxStreams` and `maxConnections`, places that only root gets: an operator can look while a flood goes on. */
-  readonly reserveForRoot: number;
-  /** How often streams whose process is gone are looked for, milliseconds. */
-  readonly sweepMs: number;
-  /** Bytes of a Unix socket's path: `sockaddr_un.sun_path` less its NUL. */
-  readonly socketPathBytes: number;
-  /** Certificates looked at in a peer's chain, leaf included. */
-  readonly peerChain: number;
-  /** Dialling: TCP and TLS together, milliseconds. */
-  readonly connectTimeoutMs: number;
-  /** Bytes a bidirectional call may have queued towards a peer that does not read. */
-  readonly sendQueueBytes: number;
+interface Limit {
+  readonly value: number;
+  readonly reason: string;
 }
+
+type LimitTable<Name extends string> = Readonly<Record<Name, Limit>>;
 
 const mebibyte = 1024 * 1024;
 
-export const transportLimits: TransportLimits = {
-  tcp: {
-    // An agent holds one stream and a handful of calls.
-    maxConcurrentStreams: 100,
-    // Node's own bound of one HTTP/2 session; grpc-js has none.
-    maxSessionMemoryMb: 16,
-    // SPIFFE needs one header; tracing headers fit.
-    maxMetadataBytes: 16 * 1024,
-    // What SPIRE's servers and clients take (the gRPC default).
-    maxReceiveMessageBytes: 4 * mebibyte,
-    // A page of everything ("page size 0") may be large; clients of ours take as much.
-    maxSendMessageBytes: 64 * mebibyte,
-    // A handshake takes milliseconds; a slow link takes a second.
-    handshakeTimeoutMs: 5_000,
-    // A connection without calls is worth one new handshake.
-    idleTimeoutMs: 60_000,
-    // A handshake costs a signature: so many strangers may be in the middle of one.
-    maxHalfOpen: 512,
-    // A NAT gateway may hide a rack of agents.
-    maxConnectionsPerPeer: 1_024,
-    maxConnections: 20_000,
+/** What all listeners share; the tables below replace rows of it. */
+const everyListener = {
+  maxConcurrentStreams: { value: 100, reason: "calls open on one connection; an agent holds one stream and a handful" },
+  maxSessionMemoryMb: { value: 16, reason: "Node's own bound of one HTTP/2 session's buffers; grpc-js has none" },
+  maxMetadataBytes: { value: 16 * 1024, reason: "SPIFFE needs one header; tracing headers fit" },
+  handshakeTimeoutMs: {
+    value: 5_000,
+    reason: "TLS handshake, HTTP/2 preface; milliseconds usually, a second on slow links",
   },
-  workloadSocket: {
-    maxConcurrentStreams: 100,
-    maxSessionMemoryMb: 16,
-    maxMetadataBytes: 16 * 1024,
-    // The largest request is a JWT to validate.
-    maxReceiveMessageBytes: mebibyte,
-    // Many identities with many bundles; clients' own default is 4 MiB.
-    maxSendMessageBytes: 16 * mebibyte,
-    handshakeTimeoutMs: 5_000,
-    idleTimeoutMs: 60_000,
-    // No handshake on a Unix socket: an accepted connection is established.
-    maxHalfOpen: 4_096,
-    maxConnectionsPerPeer: 10_000,
-    maxConnections: 12_000,
+  idleTimeoutMs: { value: 60_000, reason: "a connection without calls; it is worth one new handshake" },
+} as const satisfies Partial<LimitTable<keyof ListenerLimits>>;
+
+const tcp: LimitTable<keyof ListenerLimits> = {
+  ...everyListener,
+  maxReceiveMessageBytes: { value: 4 * mebibyte, reason: "what SPIRE's servers and clients take (the gRPC default)" },
+  maxSendMessageBytes: {
+    value: 64 * mebibyte,
+    reason: 'a page of everything ("page size 0"); clients of ours take as much',
   },
-  adminSocket: {
-    maxConcurrentStreams: 100,
-    maxSessionMemoryMb: 64,
-    maxMetadataBytes: 16 * 1024,
-    // Batches of entries from a file.
-    maxReceiveMessageBytes: 16 * mebibyte,
-    maxSendMessageBytes: 256 * mebibyte,
-    handshakeTimeoutMs: 5_000,
-    idleTimeoutMs: 60_000,
-    maxHalfOpen: 512,
-    maxConnectionsPerPeer: 256,
-    maxConnections: 512,
-  },
-  backlog: 4_096,
-  streamsPerUid: 10_000,
-  maxStreams: 12_000,
-  reserveForRoot: 64,
-  sweepMs: 30_000,
-  socketPathBytes: 107,
-  peerChain: 10,
-  connectTimeoutMs: 10_000,
-  sendQueueBytes: 16 * mebibyte,
+  maxHalfOpen: { value: 512, reason: "unfinished handshakes; each costs a signature, so many strangers may be in one" },
+  maxConnectionsPerPeer: { value: 1_024, reason: "one address; a NAT gateway may hide a rack of agents" },
+  maxConnections: { value: 20_000, reason: "10,000 agents and as many about to replace their connection" },
 };
+
+const workloadSocket: LimitTable<keyof ListenerLimits> = {
+  ...everyListener,
+  maxReceiveMessageBytes: { value: mebibyte, reason: "the largest request is a JWT to validate" },
+  maxSendMessageBytes: {
+    value: 16 * mebibyte,
+    reason: "many identities with many bundles; clients' own default is 4 MiB",
+  },
+  maxHalfOpen: {
+    value: 4_096,
+    reason: "there is no handshake on a Unix socket: an accepted connection is established",
+  },
+  maxConnectionsPerPeer: { value: 10_000, reason: "one uid; hosts run thousands of processes of one service user" },
+  maxConnections: { value: 12_000, reason: "a busy host's processes; at 20 to 40 KB each that is half a gigabyte" },
+};
+
+const adminSocket: LimitTable<keyof ListenerLimits> = {
+  ...everyListener,
+  maxSessionMemoryMb: { value: 64, reason: "batches of entries from files, lists of everything" },
+  maxReceiveMessageBytes: { value: 16 * mebibyte, reason: "batches of entries from a file" },
+  maxSendMessageBytes: { value: 256 * mebibyte, reason: "a list of all entries in one page" },
+  maxHalfOpen: { value: 512, reason: "as many as may connect at all" },
+  maxConnectionsPerPeer: { value: 256, reason: "one uid; scripts that run many commands at once" },
+  maxConnections: { value: 512, reason: "administrators are few" },
+};
+
+const general = {
+  backlog: {
+    value: 4_096,
+    reason: "connections the kernel queues: a fleet of workloads may start at once; Node's 511 refuses",
+  },
+  streamsPerUid: { value: 10_000, reason: "calls one uid may have open on a Unix socket" },
+  maxStreams: { value: 12_000, reason: "calls open on a Unix socket, all uids" },
+  reserveForRoot: {
+    value: 64,
+    reason: "places of both that only root gets: an operator can look while a flood goes on",
+  },
+  sweepMs: { value: 30_000, reason: "how often streams whose process is gone are looked for" },
+  socketPathBytes: { value: 107, reason: "sockaddr_un.sun_path less its NUL" },
+  peerChain: { value: 10, reason: "certificates looked at in a peer's chain, leaf included" },
+  connectTimeoutMs: { value: 10_000, reason: "dialling: TCP and TLS together" },
+  sendQueueBytes: { value: 16 * mebibyte, reason: "what a call may have queued towards a peer that does not read" },
+} as const satisfies Readonly<Record<string, Limit>>;
+
+/** Every limit of connections and calls with its reason, by kind of listener; docs/limits.md is written from it. */
+export const transportLimitTables = { general, tcp, workloadSocket, adminSocket } as const;
+
+/** The same as bare numbers, for those who enforce them. */
+export type TransportLimits = Readonly<Record<keyof typeof general, number>> & {
+  readonly tcp: ListenerLimits;
+  readonly workloadSocket: ListenerLimits;
+  readonly adminSocket: ListenerLimits;
+};
+
+export const transportLimits: TransportLimits = {
+  ...valuesOf(general),
+  tcp: valuesOf(tcp),
+  workloadSocket: valuesOf(workloadSocket),
+  adminSocket: valuesOf(adminSocket),
+};
+
+function valuesOf<Name extends string>(table: LimitTable<Name>): Readonly<Record<Name, number>> {
+  const values = Object.entries<Limit>(table).map(([name, { value }]) => [name, value]);
+  // Object.fromEntries forgets the names that Object.entries was given.
+  const complete: unknown = Object.fromEntries(values);
+  return complete as Readonly<Record<Name, number>>;
+}

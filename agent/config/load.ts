@@ -1,5 +1,10 @@
-import { readFile } from "node:fs/promises";
-import { ConfigError, type ConfigProblem, loadSettings, type SettingSources } from "../../runtime/host/index.ts";
+import {
+  ConfigError,
+  type ConfigProblem,
+  loadSettings,
+  openSettingsFile,
+  type SettingSources,
+} from "../../runtime/host/index.ts";
 import { type AgentConfig, problemsBetween, toAgentConfig } from "./agent-config.ts";
 import { agentSettings } from "./settings.ts";
 
@@ -37,7 +42,7 @@ export async function loadAgentConfig(sources: AgentConfigSources): Promise<Agen
   const path = sources.flags.config ?? configVariable;
   const problems: ConfigProblem[] = [];
   const flags = settingFlags(sources.flags, problems);
-  const file = path === undefined ? undefined : await readConfigFile(path, problems);
+  const file = path === undefined ? undefined : await openSettingsFile(path, problems);
   try {
     const values = loadSettings(agentSettings, { file, env, envPrefix: "COUNTERSIGN_AGENT_", flags });
     problems.push(...problemsBetween(values));
@@ -47,15 +52,6 @@ export async function loadAgentConfig(sources: AgentConfigSources): Promise<Agen
     problems.push(...error.problems);
   }
   throw new ConfigError(problems);
-}
-
-async function readConfigFile(path: string, problems: ConfigProblem[]): Promise<SettingSources["file"]> {
-  try {
-    return { path, text: await readFile(path, "utf8") };
-  } catch (error) {
-    problems.push({ where: path, key: "", message: error instanceof Error ? error.message : "cannot be read" });
-    return undefined;
-  }
 }
 
 function settingFlags(flags: AgentFlags, problems: ConfigProblem[]): SettingSources["flags"] {

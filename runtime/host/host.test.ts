@@ -63,7 +63,7 @@ describe("createLogger()", () => {
 
 describe("createMetrics()", () => {
   it("exposes what was declared, gauges as of the scrape", async () => {
-    const metrics = createMetrics();
+    const metrics = await createMetrics();
     const counter = metrics.counter({ name: "a_total", help: "A.", labels: ["code"] });
     const gauge = metrics.gauge({ name: "b", help: "B." });
     metrics.histogram({ name: "c_seconds", help: "C.", buckets: [1, 2] }).observe(1.5);
@@ -76,8 +76,8 @@ describe("createMetrics()", () => {
   });
 
   it("keeps two registries apart", async () => {
-    createMetrics().counter({ name: "same_total", help: "S." });
-    assert.match(await createMetrics().text(), /^\s*$/);
+    (await createMetrics()).counter({ name: "same_total", help: "S." });
+    assert.match(await (await createMetrics()).text(), /^\s*$/);
   });
 });
 

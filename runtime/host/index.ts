@@ -8,6 +8,7 @@ export {
   integer,
   loadSettings,
   oneOf,
+  openSettingsFile,
   parseDurationMs,
   parsed,
   port,
@@ -21,7 +22,7 @@ export {
 } from "./config/index.ts";
 export { type StallMonitor, watchEventLoop } from "./event-loop.ts";
 export { createLogger, type HostLogger, type HostLoggerOptions, type LogLevel, logLevels } from "./logger.ts";
-export { createMetrics, type HostMetrics } from "./metrics.ts";
+export { createMetrics, type HostMetrics, unexposedMetrics } from "./metrics.ts";
 export { handleSignals, type SignalHandlers } from "./signals.ts";
 export { type HealthReport, listenStatus, type StatusListener, type StatusListenerOptions } from "./status-listener.ts";
 export { type PassedSocket, passedSockets, type ServiceNotifier, serviceNotifier } from "./systemd.ts";

@@ -1,5 +1,4 @@
-import { Counter, Gauge, Histogram, Registry } from "prom-client";
-import type { MetricOptions, Metrics } from "../core/index.ts";
+import { type MetricOptions, type Metrics, noMetrics } from "../core/index.ts";
 
 export interface HostMetrics extends Metrics {
   /** Prometheus text exposition. Runs the `onScrape` listeners first, so that gauges are of now. */
@@ -8,8 +7,12 @@ export interface HostMetrics extends Metrics {
   onScrape(listener: () => void): void;
 }
 
-/** `Metrics` over prom-client with a registry of its own: several servers in one process do not share series. */
-export function createMetrics(): HostMetrics {
+/**
+ * `Metrics` over prom-client with a registry of its own: several servers in one process do not share series. The library
+ * is loaded only for those who look at metrics: it costs 20 MB.
+ */
+export async function createMetrics(): Promise<HostMetrics> {
+  const { Counter, Gauge, Histogram, Registry } = await import("prom-client");
   const registry = new Registry();
   const listeners: (() => void)[] = [];
   const declare = (options: MetricOptions) => ({
@@ -42,3 +45,11 @@ export function createMetrics(): HostMetrics {
     },
   };
 }
+
+/** Counts nothing: for a process that exposes no metrics. */
+export const unexposedMetrics: HostMetrics = {
+  ...noMetrics,
+  text: () => Promise.resolve(""),
+  contentType: "text/plain",
+  onScrape: () => {},
+};

@@ -1,5 +1,10 @@
-import { readFile } from "node:fs/promises";
-import { ConfigError, type ConfigProblem, loadSettings, type SettingSources } from "../../runtime/host/index.ts";
+import {
+  ConfigError,
+  type ConfigProblem,
+  loadSettings,
+  openSettingsFile,
+  type SettingSources,
+} from "../../runtime/host/index.ts";
 import { type ServerConfig, toServerConfig } from "./server-config.ts";
 import { serverSettings } from "./settings.ts";
 
@@ -36,7 +41,7 @@ export async function loadServerConfig(sources: ServerConfigSources): Promise<Se
   const path = sources.flags.config ?? configVariable;
   const problems: ConfigProblem[] = [];
   const flags = settingFlags(sources.flags, problems);
-  const file = path === undefined ? undefined : await readConfigFile(path, problems);
+  const file = path === undefined ? undefined : await openSettingsFile(path, problems);
   try {
     const values = loadSettings(serverSettings, { file, env, envPrefix: "COUNTERSIGN_SERVER_", flags });
     if (problems.length === 0)
@@ -46,15 +51,6 @@ export async function loadServerConfig(sources: ServerConfigSources): Promise<Se
     problems.push(...error.problems);
   }
   throw new ConfigError(problems);
-}
-
-async function readConfigFile(path: string, problems: ConfigProblem[]): Promise<SettingSources["file"]> {
-  try {
-    return { path, text: await readFile(path, "utf8") };
-  } catch (error) {
-    problems.push({ where: path, key: "", message: error instanceof Error ? error.message : "cannot be read" });
-    return undefined;
-  }
 }
 
 function settingFlags(flags: ServerFlags, problems: ConfigProblem[]): SettingSources["flags"] {

@@ -1,19 +1,23 @@
 /** docs/errors.md, docs/limits.md and docs/configuration.md, written from the tables in the code; `npm run docs` writes them, a test compares. */
+
+import { workloadAttestationErrors } from "../../agent/attestation/workload/errors.ts";
 import { agentSettings } from "../../agent/config/settings.ts";
 import { agentErrors } from "../../agent/errors.ts";
 import { agentLimits } from "../../agent/limits.ts";
+import { workloadApiErrors } from "../../agent/workload-api/errors.ts";
 import { certsErrorSpecs } from "../../certs/errors.ts";
 import { certsLimits } from "../../certs/limits.ts";
 import { environmentName, type SettingsTable } from "../../runtime/host/config/index.ts";
 import { workloadErrorSpecs } from "../../sdk/errors.ts";
 import { serverSettings } from "../../server/config/settings.ts";
 import { serverErrors } from "../../server/errors.ts";
+import { issuanceLimits } from "../../server/issuance/limits.ts";
 import { serverLimits } from "../../server/limits.ts";
 import { spiffeErrorSpecs } from "../../spiffe/errors.ts";
 import { spiffeLimits } from "../../spiffe/limits.ts";
 import { commonErrors } from "../../transport/errors/common.ts";
 import { transportErrors } from "../../transport/errors/transport.ts";
-import { transportLimits } from "../../transport/limits.ts";
+import { transportLimitTables } from "../../transport/limits.ts";
 
 type Specs = Readonly<Record<string, { readonly status?: string; readonly meaning: string; readonly fix: string }>>;
 type Limits = Readonly<Record<string, { readonly value: number; readonly reason: string }>>;
@@ -22,15 +26,20 @@ const errorTables: readonly (readonly [string, string, Specs])[] = [
   ["Any service", "Every gRPC service of ours can answer with these.", commonErrors.specs],
   ["Connections", "From the transport, on either side.", transportErrors.specs],
   ["Server", "From the server's API, its store and its authorities.", serverErrors.specs],
-  ["Agent", "From the agent and its Workload API.", agentErrors.specs],
+  ["Agent", "From the agent itself.", agentErrors.specs],
+  ["Workload API", "From the agent to workloads.", { ...workloadApiErrors.specs, ...workloadAttestationErrors.specs }],
   ["SPIFFE values", "Identities, SVIDs and bundles that are not what they must be.", spiffeErrorSpecs],
   ["Certificates and keys", "DER, certificates, requests, keys and chains.", certsErrorSpecs],
   ["Node SDK", "Thrown by `@countersign/workload`.", workloadErrorSpecs],
 ];
 
 const limitTables: readonly (readonly [string, Limits])[] = [
-  ["Connections and calls", transportLimits],
+  ["Connections and calls", transportLimitTables.general],
+  ["Server: TCP listener", transportLimitTables.tcp],
+  ["Server: admin socket", transportLimitTables.adminSocket],
+  ["Agent: Workload API socket", transportLimitTables.workloadSocket],
   ["Server", serverLimits],
+  ["Issuance", issuanceLimits],
   ["Agent", agentLimits],
   ["SPIFFE values", spiffeLimits],
   ["Certificates and keys", certsLimits],

@@ -8,4 +8,5 @@ export {
   type SettingValues,
   setting,
 } from "./settings.ts";
+export { openSettingsFile } from "./settings-file.ts";
 export { durationMs, flag, integer, oneOf, parseDurationMs, parsed, port, socketPath, text } from "./value-types.ts";

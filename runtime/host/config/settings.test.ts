@@ -12,6 +12,8 @@ import {
   setting,
   text,
 } from "./index.ts";
+import type { SettingsFile } from "./settings-file.ts";
+import { readYaml } from "./yaml-source.ts";
 
 const table = {
   name: setting(text(20), { doc: "Required." }),
@@ -37,9 +39,13 @@ function problemsOf(sources: Partial<SettingSources>): readonly string[] {
   return [];
 }
 
+function fileOf(path: string, text: string): SettingsFile {
+  return { read: (known) => readYaml(path, text, known) };
+}
+
 describe("loadSettings()", () => {
   it("fills in the defaults", () => {
-    const values = load({ file: { path: "f.yaml", text: "name: a\n" } });
+    const values = load({ file: fileOf("f.yaml", "name: a\n") });
     assert.deepEqual(values, {
       name: "a",
       "listen.port": 8081,
@@ -52,7 +58,7 @@ describe("loadSettings()", () => {
 
   it("lets the environment win over the file, and a flag over both", () => {
     const sources = {
-      file: { path: "f.yaml", text: "name: file\nlisten:\n  port: 1\nlife: 2s\n" },
+      file: fileOf("f.yaml", "name: file\nlisten:\n  port: 1\nlife: 2s\n"),
       env: { THING_NAME: "env", THING_LISTEN_PORT: "2" },
       flags: { "listen.port": { flag: "--port", value: "3" } },
     };
@@ -67,7 +73,7 @@ describe("loadSettings()", () => {
 
   it("reports every problem of every source at once, with positions", () => {
     const problems = problemsOf({
-      file: { path: "f.yaml", text: "nmae: a\nlisten:\n  port: 70000\n  opne: true\nlife: soon\n" },
+      file: fileOf("f.yaml", "nmae: a\nlisten:\n  port: 70000\n  opne: true\nlife: soon\n"),
       env: { THING_LIVE: "1h" },
       flags: { friends: { flag: "--friends", value: "" } },
     });
@@ -83,16 +89,13 @@ describe("loadSettings()", () => {
   });
 
   it("names the place of a syntax error and of a duplicate key", () => {
-    assert.match(problemsOf({ file: { path: "f.yaml", text: "name: [a\n" } })[0] ?? "", /^ {2}f\.yaml:2:1: /);
-    assert.match(
-      problemsOf({ file: { path: "f.yaml", text: "name: a\nname: b\n" } })[0] ?? "",
-      /^ {2}f\.yaml:2:1: .*unique/i,
-    );
+    assert.match(problemsOf({ file: fileOf("f.yaml", "name: [a\n") })[0] ?? "", /^ {2}f\.yaml:2:1: /);
+    assert.match(problemsOf({ file: fileOf("f.yaml", "name: a\nname: b\n") })[0] ?? "", /^ {2}f\.yaml:2:1: .*unique/i);
   });
 
   it("refuses a file that is a list, and one that is larger than a mebibyte", () => {
-    assert.match(problemsOf({ file: { path: "f", text: "- a\n" } })[0] ?? "", /must be a mapping/);
-    assert.match(problemsOf({ file: { path: "f", text: "#".repeat((1 << 20) + 1) } })[0] ?? "", /larger than 1 MiB/);
+    assert.match(problemsOf({ file: fileOf("f", "- a\n") })[0] ?? "", /must be a mapping/);
+    assert.match(problemsOf({ file: fileOf("f", "#".repeat((1 << 20) + 1)) })[0] ?? "", /larger than 1 MiB/);
   });
 
   it("does not take Kubernetes service variables for settings", () => {
@@ -111,7 +114,7 @@ describe("loadSettings()", () => {
       (_, index) => `  - &l${index} [${"*l".concat(String(index - 1), ", ").repeat(10)}1]`,
     );
     levels[0] = "  - &l0 [1]";
-    assert.notDeepEqual(problemsOf({ file: { path: "f", text: `name: a\nfriends:\n${levels.join("\n")}\n` } }), []);
+    assert.notDeepEqual(problemsOf({ file: fileOf("f", `name: a\nfriends:\n${levels.join("\n")}\n`) }), []);
   });
 });
 

@@ -1,6 +1,7 @@
 import type { ZodType } from "zod";
 import { ConfigError, type ConfigProblem } from "./problems.ts";
-import { readScalar, readYaml, unknownKey } from "./yaml-source.ts";
+import type { SettingsFile } from "./settings-file.ts";
+import { unknownKey } from "./unknown-key.ts";
 
 /** One setting: how it is read, what it is when nobody says, and what the documentation says about it. */
 export interface Setting<Value> {
@@ -27,7 +28,7 @@ export type SettingValues<Table extends SettingsTable> = {
 };
 
 export interface SettingSources {
-  readonly file?: { readonly path: string; readonly text: string } | undefined;
+  readonly file?: SettingsFile | undefined;
   readonly env: Readonly<Record<string, string | undefined>>;
   /** E.g. `COUNTERSIGN_SERVER_`; the rest of a variable's name is the key, dots as underscores, upper case. */
   readonly envPrefix: string;
@@ -85,7 +86,7 @@ function collectFile(
 ): void {
   if (sources.file === undefined) return;
   const keys = Object.keys(table);
-  const reading = readYaml(sources.file.path, sources.file.text, {
+  const reading = sources.file.read({
     has: (key) => Object.hasOwn(table, key),
     hasBelow: (prefix) => keys.some((key) => key.startsWith(`${prefix}.`)),
     nearest: (key) => nearestKey(key, keys),
@@ -150,7 +151,7 @@ function forms(candidate: Candidate): readonly unknown[] {
   if (!candidate.isText || typeof candidate.value !== "string") return [candidate.value];
   const text = candidate.value;
   const items = text.split(",").map((item) => item.trim());
-  const scalar = readScalar(text);
+  const scalar = scalarOf(text);
   return typeof scalar === "string" || scalar === null ? [text, items] : [text, items, scalar];
 }
 
@@ -181,4 +182,10 @@ function editDistance(left: string, right: string): number {
     previous = current;
   }
   return previous[right.length] ?? 0;
+}
+
+/** What a flag or a variable may stand for besides text. */
+function scalarOf(text: string): string | number | boolean {
+  if (text === "true" || text === "false") return text === "true";
+  return /^-?\d{1,15}(\.\d{1,6})?$/.test(text) ? Number(text) : text;
 }

@@ -1,5 +1,6 @@
-import { isMap, isScalar, LineCounter, type Pair, type ParsedNode, parse, parseDocument } from "yaml";
+import { isMap, isScalar, LineCounter, type Pair, type ParsedNode, parseDocument } from "yaml";
 import type { ConfigProblem } from "./problems.ts";
+import { unknownKey } from "./unknown-key.ts";
 
 /** A configuration file is written by hand; one of a mebibyte is not one. */
 const maxFileCharacters = 1 << 20;
@@ -16,7 +17,7 @@ export interface YamlReading {
   readonly problems: readonly ConfigProblem[];
 }
 
-interface KnownKeys {
+export interface KnownKeys {
   has(key: string): boolean;
   hasBelow(prefix: string): boolean;
   nearest(key: string): string | undefined;
@@ -64,19 +65,6 @@ export function readYaml(path: string, text: string, known: KnownKeys): YamlRead
   };
   walk(document.contents, "");
   return { values, problems };
-}
-
-export function unknownKey(nearest: string | undefined): string {
-  return nearest === undefined ? "unknown setting" : `unknown setting, did you mean ${nearest}?`;
-}
-
-/** A flag's or a variable's text as YAML reads a scalar: `8081` is a number, `true` a boolean. */
-export function readScalar(text: string): unknown {
-  try {
-    return parse(text);
-  } catch {
-    return text;
-  }
 }
 
 function firstLine(error: Error): string {
