@@ -76,7 +76,7 @@ export default {
     {
       name: "grpc-in-transport",
       severity: "error",
-      comment: "grpc-js is replaceable: services see plain async functions.",
+      comment: "grpc-js is an independent judge of our gRPC, not a part of it (ADR 5): tests, and types of proto/gen.",
       from: { pathNot: `^(transport|proto)/|${tests}` },
       to: { path: "node_modules/@grpc/" },
     },
@@ -113,7 +113,7 @@ export default {
       severity: "error",
       comment: "A production install must work.",
       from: { pathNot: tests },
-      to: { dependencyTypes: ["npm-dev"], pathNot: "@types/" },
+      to: { dependencyTypes: ["npm-dev"], dependencyTypesNot: ["type-only"], pathNot: "@types/" },
     },
   ],
   options: {
