@@ -1,13 +1,20 @@
-import { type AgentFlags, loadAgentConfig } from "../agent/index.ts";
-import { ConfigError, describeProblem } from "../runtime/host/index.ts";
-import { loadServerConfig, type ServerFlags } from "../server/index.ts";
+import type { AgentFlags } from "../agent/index.ts";
+import type { ServerFlags } from "../server/index.ts";
 import type { CommandContext, Finish } from "./context.ts";
-import { CommandError, exitCodes } from "./exit-codes.ts";
+import { inputError } from "./exit-codes.ts";
+import type { OutputFormat } from "./output.ts";
 import { version } from "./version.ts";
+
+// Each program's code is loaded by itself: a server has no use for the agent's.
+
+export interface DaemonOptions {
+  readonly output: OutputFormat;
+}
 
 export async function runServerDaemon(flags: ServerFlags, context: CommandContext, finish: Finish): Promise<void> {
   const { runServer } = await import("../server/main.ts");
-  finish(await explained(() => runServer({ flags, env: context.environment, version, pid: process.pid })));
+  const { environment: env, uid } = context;
+  finish(await explained(() => runServer({ flags, env, uid, version, pid: process.pid })));
 }
 
 export async function runAgentDaemon(flags: AgentFlags, context: CommandContext, finish: Finish): Promise<void> {
@@ -16,14 +23,31 @@ export async function runAgentDaemon(flags: AgentFlags, context: CommandContext,
   finish(await explained(() => runAgent({ flags, env, uid, version, pid: process.pid })));
 }
 
-export async function validateServer(flags: ServerFlags, { terminal, environment }: CommandContext): Promise<void> {
-  await explained(() => loadServerConfig({ flags, env: environment }));
-  terminal.out("the server's settings are valid");
+export async function validateServer(flags: ServerFlags & DaemonOptions, context: CommandContext): Promise<void> {
+  const { configWarnings, loadServerConfig } = await import("../server/index.ts");
+  const { environment: env, uid } = context;
+  printValid("server", configWarnings(await explained(() => loadServerConfig({ flags, env, uid }))), flags, context);
 }
 
-export async function validateAgent(flags: AgentFlags, { terminal, environment, uid }: CommandContext): Promise<void> {
-  await explained(() => loadAgentConfig({ flags, env: environment, uid }));
-  terminal.out("the agent's settings are valid");
+export async function validateAgent(flags: AgentFlags & DaemonOptions, context: CommandContext): Promise<void> {
+  const { loadAgentConfig } = await import("../agent/index.ts");
+  const { environment: env, uid } = context;
+  await explained(() => loadAgentConfig({ flags, env, uid }));
+  printValid("agent", [], flags, context);
+}
+
+function printValid(
+  who: "server" | "agent",
+  warnings: readonly string[],
+  { output }: DaemonOptions,
+  { terminal }: CommandContext,
+): void {
+  if (output === "json") {
+    terminal.out(JSON.stringify({ valid: true, warnings }));
+    return;
+  }
+  for (const warning of warnings) terminal.err(`Warning: ${warning}`);
+  terminal.out(`the ${who}'s settings are valid`);
 }
 
 /** Every problem of the configuration on a line of its own. */
@@ -31,13 +55,10 @@ async function explained<Result>(act: () => Promise<Result>): Promise<Result> {
   try {
     return await act();
   } catch (error) {
+    const { ConfigError, describeProblem } = await import("../runtime/host/index.ts");
     if (!(error instanceof ConfigError)) throw error;
     const count = error.problems.length;
     const lines = error.problems.map((problem) => `  ${describeProblem(problem)}`).join("\n");
-    throw new CommandError(
-      exitCodes.usage,
-      `${count} problem${count === 1 ? "" : "s"} in the settings\n${lines}`,
-      "docs/configuration.md lists every setting",
-    );
+    throw inputError("ERR_CONFIG", `${count} problem${count === 1 ? "" : "s"} in the settings\n${lines}`);
   }
 }

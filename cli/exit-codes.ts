@@ -1,3 +1,5 @@
+import { type CliErrorCode, cliErrorSpecs } from "./errors.ts";
+
 /** Exit codes of `countersign`; scripts rely on them (docs/cli.md). */
 export const exitCodes = {
   ok: 0,
@@ -7,21 +9,40 @@ export const exitCodes = {
   usage: 2,
   /** Nobody answers at the socket, or it broke off. */
   unreachable: 3,
-  /** A wait ran out (`--wait`, `--timeout`). */
+  /** A wait ran out (`--wait`, `--count`). */
   timedOut: 4,
 } as const;
 
 export type ExitCode = (typeof exitCodes)[keyof typeof exitCodes];
 
-/** Ends the command with a message and an exit code. `hint` says what to do. */
+export interface CommandErrorOptions {
+  /** An ERR_… code: ours, or that of the other side. */
+  readonly code: string;
+  /** What to do. */
+  readonly hint: string | undefined;
+  readonly cause?: unknown;
+}
+
+/** Ends the command with a message, a code and an exit code. */
 export class CommandError extends Error {
   override readonly name = "CommandError";
   readonly exitCode: ExitCode;
+  readonly code: string;
   readonly hint: string | undefined;
 
-  constructor(exitCode: ExitCode, message: string, hint?: string) {
-    super(message);
+  constructor(exitCode: ExitCode, message: string, options: CommandErrorOptions) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
     this.exitCode = exitCode;
-    this.hint = hint;
+    this.code = options.code;
+    this.hint = options.hint;
   }
+}
+
+/** Exit code 2: what was given to the program is wrong. */
+export function inputError(
+  code: Exclude<CliErrorCode, "ERR_NO_ANSWER">,
+  message: string,
+  hint: string = cliErrorSpecs[code].fix,
+): CommandError {
+  return new CommandError(exitCodes.usage, message, { code, hint });
 }

@@ -10,51 +10,65 @@ export interface CommonOptions {
 
 /** `--socket` of the server's admin API and `--output`, on every command that talks to it. */
 export function withServerSocket(command: Command, context: CommandContext): Command {
+  const { environment, uid } = context;
+  const path =
+    environment["COUNTERSIGN_SERVER_SOCKET"] ??
+    environment["SPIRE_SERVER_PRIVATE_SOCKET"] ??
+    defaultSocketPath("server", environment, uid);
   return withOutput(
-    command.addOption(
-      new Option("--socket <path>", "the server's admin socket")
-        .env("COUNTERSIGN_SERVER_SOCKET")
-        .default(
-          context.environment["SPIRE_SERVER_PRIVATE_SOCKET"] ??
-            defaultSocketPath("server", context.environment, context.uid),
-        ),
-    ),
+    command.option("--socket <path>", "the server's admin socket (also COUNTERSIGN_SERVER_SOCKET)", path),
   );
 }
 
-/** `--socket` of the Workload API and `--output`. */
+/** `--socket` of the Workload API, a path or an endpoint's URI, and `--output`. */
 export function withAgentSocket(command: Command, context: CommandContext): Command {
-  const fromEndpoint = /^unix:(?:\/\/)?(\/.*)$/.exec(context.environment["SPIFFE_ENDPOINT_SOCKET"] ?? "")?.[1];
+  const { environment, uid } = context;
+  const path =
+    environment["COUNTERSIGN_AGENT_SOCKET"] ??
+    environment["SPIFFE_ENDPOINT_SOCKET"] ??
+    defaultSocketPath("agent", environment, uid);
   return withOutput(
-    command.addOption(
-      new Option("--socket <path>", "the Workload API's socket (also from SPIFFE_ENDPOINT_SOCKET)")
-        .env("COUNTERSIGN_AGENT_SOCKET")
-        .default(fromEndpoint ?? defaultSocketPath("agent", context.environment, context.uid)),
+    command.option(
+      "--socket <path>",
+      "the Workload API's socket (also COUNTERSIGN_AGENT_SOCKET or SPIFFE_ENDPOINT_SOCKET)",
+      path,
     ),
   );
 }
 
-function withOutput(command: Command): Command {
+export function withOutput(command: Command): Command {
   return command.addOption(
     new Option("--output <format>", "how to print").choices(["pretty", "json"]).default("pretty"),
   );
 }
 
-/** Collects a repeatable flag. */
-export function collect(value: string, sofar: readonly string[]): readonly string[] {
-  return [...sofar, value];
+/** Whether the command line asks for JSON; for what is reported before, or instead of, its options. */
+export function wantsJson(args: readonly string[]): boolean {
+  return args.some((arg, index) => arg === "--output=json" || (arg === "--output" && args[index + 1] === "json"));
 }
+
+/** Collects a repeatable flag. An empty value is no value, so that a list can be given as empty. */
+export function collect(value: string, sofar: readonly string[] = []): readonly string[] {
+  return value === "" ? sofar : [...sofar, value];
+}
+
+/** Lives are int32 on the wire. */
+const longestLife = 0x7fff_ffff;
 
 /** Seconds: `3600`, or with units `90s`, `15m`, `1h30m`, `1d`. */
 export function parseLife(text: string): number {
-  if (/^\d{1,9}$/.test(text)) return Number(text);
-  const match = /^(?:(\d{1,6})d)?(?:(\d{1,6})h)?(?:(\d{1,6})m)?(?:(\d{1,9})s)?$/.exec(text);
-  if (match === null || text === "") throw new InvalidArgumentError('use seconds, or units as in "1h30m"');
-  const [days, hours, minutes, seconds] = match.slice(1).map((part) => Number(part ?? 0));
-  return (days ?? 0) * 86_400 + (hours ?? 0) * 3600 + (minutes ?? 0) * 60 + (seconds ?? 0);
+  const match = /^(?:(\d{1,9})d)?(?:(\d{1,9})h)?(?:(\d{1,9})m)?(?:(\d{1,10})s?)?$/.exec(text);
+  // "1h30" would leave the reader guessing.
+  if (match === null || text === "" || (/\d$/.test(text) && /\D/.test(text))) {
+    throw new InvalidArgumentError('Use seconds, or units as in "1h30m".');
+  }
+  const [days = 0, hours = 0, minutes = 0, seconds = 0] = match.slice(1).map((part) => Number(part ?? 0));
+  const total = days * 86_400 + hours * 3600 + minutes * 60 + seconds;
+  if (total > longestLife) throw new InvalidArgumentError(`At most ${longestLife} seconds.`);
+  return total;
 }
 
 export function parseCount(text: string): number {
-  if (!/^\d{1,9}$/.test(text)) throw new InvalidArgumentError("use a whole number");
+  if (!/^\d{1,15}$/.test(text)) throw new InvalidArgumentError("Use a whole number.");
   return Number(text);
 }

@@ -1,6 +1,3 @@
-import Table from "cli-table3";
-import picocolors from "picocolors";
-
 export type OutputFormat = "pretty" | "json";
 
 /** Where a command writes; a parameter so that tests read it. */
@@ -10,18 +7,12 @@ export interface Terminal {
   readonly colors: boolean;
 }
 
-export const processTerminal: Terminal = {
-  out: (text) => void process.stdout.write(`${text}\n`),
-  err: (text) => void process.stderr.write(`${text}\n`),
-  colors: picocolors.isColorSupported && process.stdout.isTTY === true,
-};
-
 /** Wire messages as protojson has them: proto field names, bytes in base64, int64 as strings. One line. */
 export function toJson(value: unknown): string {
   return JSON.stringify(value, (key, inner: unknown) => {
+    // The decoder's notes on which field of a oneof is set.
     if (key.startsWith("_")) return undefined;
-    if (isBufferJson(inner)) return Buffer.from(inner.data).toString("base64");
-    return typeof inner === "bigint" ? inner.toString() : inner;
+    return isBufferJson(inner) ? Buffer.from(inner.data).toString("base64") : inner;
   });
 }
 
@@ -29,30 +20,14 @@ function isBufferJson(value: unknown): value is { readonly data: readonly number
   return typeof value === "object" && value !== null && "type" in value && value.type === "Buffer" && "data" in value;
 }
 
-/** A table without vertical lines; readable when piped. */
-export function table(terminal: Terminal, head: readonly string[], rows: readonly (readonly string[])[]): string {
-  const none = { mid: "", left: "", right: "", "mid-mid": "", "left-mid": "", "right-mid": "", middle: "  " };
-  const result = new Table({
-    head: head.map((title) => (terminal.colors ? picocolors.bold(title) : title)),
-    chars: {
-      ...none,
-      top: "",
-      "top-mid": "",
-      "top-left": "",
-      "top-right": "",
-      bottom: "",
-      "bottom-mid": "",
-      "bottom-left": "",
-      "bottom-right": "",
-    },
-    style: { head: [], border: [], "padding-left": 0, "padding-right": 0 },
+/**
+ * Text of others (hints, versions, messages) must not drive the terminal: control characters, also those that turn the
+ * direction of text, are shown as escapes.
+ */
+export function printable(text: string): string {
+  return text.replace(/[\p{Cc}\p{Bidi_Control}]/gu, (character) => {
+    return `\\u${(character.codePointAt(0) ?? 0).toString(16).padStart(4, "0")}`;
   });
-  result.push(...rows.map((row) => [...row]));
-  return result
-    .toString()
-    .split("\n")
-    .map((line) => line.trimEnd())
-    .join("\n");
 }
 
 /** `Name : value` lines, aligned; a value that is a list takes one line each. */
@@ -61,7 +36,7 @@ export function facts(pairs: readonly (readonly [string, string | readonly strin
   return pairs
     .flatMap(([name, value]) => {
       const values = typeof value === "string" ? [value] : value;
-      return values.map((one, index) => `${(index === 0 ? name : "").padEnd(width)} : ${one}`);
+      return values.map((one, index) => `${(index === 0 ? name : "").padEnd(width)} : ${printable(one)}`);
     })
     .join("\n");
 }
@@ -69,7 +44,11 @@ export function facts(pairs: readonly (readonly [string, string | readonly strin
 /** Unix seconds → `2026-11-25 09:30:00 UTC`; 0 → `never`. */
 export function time(seconds: number | string): string {
   const value = Number(seconds);
-  return value === 0 ? "never" : `${new Date(value * 1000).toISOString().slice(0, 19).replace("T", " ")} UTC`;
+  if (value === 0) return "never";
+  const date = new Date(value * 1000);
+  // Beyond what a Date can hold: as the number it is.
+  if (Number.isNaN(date.getTime())) return String(seconds);
+  return `${date.toISOString().slice(0, 19).replace("T", " ")} UTC`;
 }
 
 /** Seconds → `1h30m`; 0 → `default`. */

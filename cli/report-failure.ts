@@ -1,47 +1,49 @@
 import picocolors from "picocolors";
-import { ServiceError } from "../transport/index.ts";
 import { CommandError, type ExitCode, exitCodes } from "./exit-codes.ts";
-import type { Terminal } from "./output.ts";
+import { printable, type Terminal } from "./output.ts";
+
+/** What went wrong, for people and for programs. */
+export interface Failure {
+  readonly message: string;
+  readonly code: string | undefined;
+  readonly hint: string | undefined;
+}
+
+/** One object on one line when `asJson`, else the message with its code, and the hint below. */
+export function printFailure({ message, code, hint }: Failure, terminal: Terminal, asJson: boolean): void {
+  if (asJson) {
+    terminal.err(JSON.stringify({ error: message, code, hint }));
+    return;
+  }
+  const label = terminal.colors ? picocolors.red("Error:") : "Error:";
+  const [first = "", ...rest] = message.split("\n").map(printable);
+  terminal.err([`${label} ${first}${code === undefined ? "" : ` (${code})`}`, ...rest].join("\n"));
+  if (hint !== undefined) terminal.err(`       ${printable(hint)}`);
+}
 
 /** Says what went wrong and what to do about it; returns the exit code. */
-export function reportFailure(error: unknown, terminal: Terminal, asJson: boolean): ExitCode {
-  const { message, hint, code, exitCode } = explain(error);
-  if (asJson) {
-    terminal.err(
-      JSON.stringify({
-        error: message,
-        ...(code === undefined ? {} : { code }),
-        ...(hint === undefined ? {} : { hint }),
-      }),
-    );
-  } else {
-    const label = terminal.colors ? picocolors.red("Error:") : "Error:";
-    terminal.err(`${label} ${message}${code === undefined ? "" : ` (${code})`}`);
-    if (hint !== undefined) terminal.err(`       ${hint}`);
-  }
+export async function reportFailure(error: unknown, terminal: Terminal, asJson: boolean): Promise<ExitCode> {
+  const { exitCode, ...failure } = await explain(error);
+  printFailure(failure, terminal, asJson);
   return exitCode;
 }
 
-interface Explanation {
-  readonly message: string;
-  readonly hint: string | undefined;
-  readonly code: string | undefined;
-  readonly exitCode: ExitCode;
-}
-
-function explain(error: unknown): Explanation {
-  if (error instanceof CommandError)
-    return { message: error.message, hint: error.hint, code: undefined, exitCode: error.exitCode };
+async function explain(error: unknown): Promise<Failure & { readonly exitCode: ExitCode }> {
+  if (error instanceof CommandError) {
+    const { message, code, hint, exitCode } = error;
+    return { message, code, hint, exitCode };
+  }
+  const { ServiceError } = await import("../transport/errors/service-error.ts");
   if (error instanceof ServiceError) {
-    const unreachable = error.status === "unavailable" || error.status === "deadlineExceeded";
+    const isUnreachable = error.status === "unavailable" || error.status === "deadlineExceeded";
     return {
       message: error.message,
-      hint: error.fix === "" ? undefined : error.fix,
       code: error.code,
-      exitCode: unreachable ? exitCodes.unreachable : exitCodes.refused,
+      hint: error.fix === "" ? undefined : error.fix,
+      exitCode: isUnreachable ? exitCodes.unreachable : exitCodes.refused,
     };
   }
   const message = error instanceof Error ? error.message : String(error);
   const code = error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : undefined;
-  return { message, hint: undefined, code, exitCode: exitCodes.refused };
+  return { message, code, hint: undefined, exitCode: exitCodes.refused };
 }

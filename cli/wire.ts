@@ -1,24 +1,44 @@
 import type { Selector__Output } from "../proto/gen/spire/api/types/Selector.ts";
-import type { SPIFFEID, SPIFFEID__Output } from "../proto/gen/spire/api/types/SPIFFEID.ts";
+import type { SPIFFEID__Output } from "../proto/gen/spire/api/types/SPIFFEID.ts";
 import { Selector, SpiffeId } from "../spiffe/index.ts";
-import { CommandError, exitCodes } from "./exit-codes.ts";
+import { inputError } from "./exit-codes.ts";
 
-/** A flag's SPIFFE ID in wire form; a malformed one is a usage error that names the flag. */
-export function spiffeIdFlag(flag: string, text: string): SPIFFEID {
-  try {
-    const id = SpiffeId.parse(text);
-    return { trust_domain: id.trustDomain.name, path: id.path };
-  } catch (error) {
-    throw new CommandError(exitCodes.usage, `${flag}: ${error instanceof Error ? error.message : String(error)}`);
-  }
+interface WireSpiffeId {
+  readonly trust_domain: string;
+  readonly path: string;
 }
 
-export function selectorFlag(flag: string, text: string): { readonly type: string; readonly value: string } {
+interface WireSelector {
+  readonly type: string;
+  readonly value: string;
+}
+
+/** @throws SpiffeError */
+export function parseId(text: string): WireSpiffeId {
+  const id = SpiffeId.parse(text);
+  return { trust_domain: id.trustDomain.name, path: id.path };
+}
+
+/** @throws SpiffeError */
+export function parseSelector(text: string): WireSelector {
+  const { type, value } = Selector.parse(text);
+  return { type, value };
+}
+
+/** A flag's SPIFFE ID in wire form; a malformed one is a usage error that names the flag. */
+export function spiffeIdFlag(flag: string, text: string): WireSpiffeId {
+  return ofFlag(flag, text, parseId);
+}
+
+export function selectorFlag(flag: string, text: string): WireSelector {
+  return ofFlag(flag, text, parseSelector);
+}
+
+function ofFlag<Value>(flag: string, text: string, parse: (text: string) => Value): Value {
   try {
-    const { type, value } = Selector.parse(text);
-    return { type, value };
+    return parse(text);
   } catch (error) {
-    throw new CommandError(exitCodes.usage, `${flag}: ${error instanceof Error ? error.message : String(error)}`);
+    throw inputError("ERR_USAGE", `${flag}: ${error instanceof Error ? error.message : String(error)}`);
   }
 }
 

@@ -1,17 +1,19 @@
 import type { Connection__Output } from "../../proto/gen/countersign/server/sync/v1/Connection.ts";
 import type { Agent__Output } from "../../proto/gen/spire/api/types/Agent.ts";
 import { agentService, syncService } from "../../proto/services.ts";
-import type { RpcChannel } from "../../transport/index.ts";
-import { withChannel } from "../connect.ts";
+import { type CommandChannel, withChannel } from "../connect.ts";
 import type { CommandContext } from "../context.ts";
 import type { CommonOptions } from "../options.ts";
-import { facts, table, time, toJson } from "../output.ts";
+import { facts, time, toJson } from "../output.ts";
+import { table } from "../table.ts";
 import { idText, selectorText, spiffeIdFlag } from "../wire.ts";
 
 export interface ListOptions extends CommonOptions {
   readonly attestationType?: string;
   readonly banned?: boolean;
 }
+
+type Connections = ReadonlyMap<string, Connection__Output>;
 
 const pageSize = 1000;
 
@@ -35,14 +37,9 @@ export async function list(options: ListOptions, { terminal }: CommandContext): 
     terminal.out(toJson({ agents: withConnection, next_page_token: "" }));
   } else if (agents.length === 0) terminal.out("no agents");
   else {
-    const rows = agents.map((agent) => [
-      idText(agent.id),
-      agent.attestation_type,
-      agent.banned ? "banned" : time(agent.x509svid_expires_at),
-      connectionText(connections.get(idText(agent.id))),
-      agent.agent_version,
-    ]);
-    terminal.out(table(terminal, ["AGENT ID", "ATTESTATION", "EXPIRES", "CONNECTION", "VERSION"], rows));
+    const head = ["AGENT ID", "ATTESTATION", "SVID EXPIRES", "CONNECTED", "LAST SEEN", "ACKNOWLEDGED"];
+    const rows = agents.map((agent) => rowOf(agent, connections.get(idText(agent.id))));
+    terminal.out(table(terminal, head, rows));
   }
 }
 
@@ -54,45 +51,61 @@ export async function count(options: CommonOptions, { terminal }: CommandContext
 }
 
 export async function show(id: string, options: CommonOptions, { terminal }: CommandContext): Promise<void> {
+  const wireId = spiffeIdFlag("the agent's ID", id);
   const { agent, connection } = await withChannel(options.socket, "server", async (channel) => {
-    const found = await channel.unary(agentService.GetAgent, { id: spiffeIdFlag("agent", id) });
-    return { agent: found, connection: (await connectionsById(channel)).get(id) };
+    const found = await channel.unary(agentService.GetAgent, { id: wireId });
+    return { agent: found, connection: (await connectionsById(channel)).get(idText(found.id)) };
   });
-  if (options.output === "json") {
-    terminal.out(toJson({ ...agent, connection: connection ?? null }));
-    return;
+  if (options.output === "json") terminal.out(toJson({ ...agent, connection: connection ?? null }));
+  else {
+    terminal.out(
+      facts([
+        ["Agent ID", idText(agent.id)],
+        ["Attestation", agent.attestation_type],
+        ["Can re-attest", yesNo(agent.can_reattest)],
+        ["Banned", yesNo(agent.banned)],
+        ["SVID expires", time(agent.x509svid_expires_at)],
+        ["SVID serial", agent.x509svid_serial_number],
+        ["Version", agent.agent_version],
+        ["Connected", yesNo(connection?.connected === true)],
+        ["Last seen", lastSeen(connection)],
+        ["Acknowledged", acknowledged(connection)],
+        ["Selectors", agent.selectors.length === 0 ? "none" : agent.selectors.map(selectorText)],
+      ]),
+    );
   }
-  const seen = connection === undefined ? "never by this server" : time(connection.last_seen);
-  terminal.out(
-    facts([
-      ["Agent ID", idText(agent.id)],
-      ["Attestation", agent.attestation_type],
-      ["Can re-attest", agent.can_reattest ? "yes" : "no"],
-      ["Banned", agent.banned ? "yes" : "no"],
-      ["SVID expires", time(agent.x509svid_expires_at)],
-      ["SVID serial", agent.x509svid_serial_number],
-      ["Version", agent.agent_version],
-      ["Connection", connectionText(connection)],
-      ["Last seen", seen],
-      ["Acknowledged", positionText(connection)],
-      ["Selectors", agent.selectors.length === 0 ? "none" : agent.selectors.map(selectorText)],
-    ]),
-  );
 }
 
-async function connectionsById(channel: RpcChannel): Promise<ReadonlyMap<string, Connection__Output>> {
+async function connectionsById(channel: CommandChannel): Promise<Connections> {
   const { connections } = await channel.unary(syncService.ListConnections, {});
   return new Map(connections.map((connection) => [idText(connection.agent_id), connection]));
 }
 
-function connectionText(connection: Connection__Output | undefined): string {
-  if (connection?.connected !== true) return "not connected";
-  const lag = Number(connection.head?.n ?? 0) - Number(connection.acknowledged?.n ?? 0);
-  return lag <= 0 ? "connected, current" : `connected, ${lag} behind`;
+function rowOf(agent: Agent__Output, connection: Connection__Output | undefined): readonly string[] {
+  return [
+    idText(agent.id),
+    agent.attestation_type,
+    agent.banned ? "banned" : time(agent.x509svid_expires_at),
+    yesNo(connection?.connected === true),
+    lastSeen(connection),
+    acknowledged(connection),
+  ];
 }
 
-function positionText(connection: Connection__Output | undefined): string {
-  return connection?.acknowledged == null
-    ? "nothing yet"
-    : `${connection.acknowledged.n} of ${connection.head?.n ?? "?"}`;
+function yesNo(value: boolean): string {
+  return value ? "yes" : "no";
+}
+
+function lastSeen(connection: Connection__Output | undefined): string {
+  return time(connection?.last_seen ?? 0);
+}
+
+/** Position of the change feed that the agent has applied, and how far that is from the newest. */
+function acknowledged(connection: Connection__Output | undefined): string {
+  if (connection?.acknowledged == null) return "nothing";
+  const { acknowledged: at, head } = connection;
+  // A foreign epoch means that the agent will get everything anew: the numbers say nothing about each other.
+  if (head == null || head.epoch !== at.epoch) return at.n;
+  const behind = BigInt(head.n) - BigInt(at.n);
+  return behind > 0n ? `${at.n} (${behind} behind)` : `${at.n} (current)`;
 }

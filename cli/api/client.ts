@@ -1,27 +1,38 @@
+import { resolve } from "node:path";
 import { WorkloadApiClient, WorkloadError } from "../../sdk/index.ts";
-import { CommandError, exitCodes } from "../exit-codes.ts";
+import { grpcStatus } from "../../transport/index.ts";
+import { CommandError, exitCodes, inputError } from "../exit-codes.ts";
 
 /** Calls `use` with a client of the socket's Workload API; its errors become the command's, with exit codes. */
 export async function withWorkloadApi<Result>(
   socket: string,
   use: (client: WorkloadApiClient) => Promise<Result>,
 ): Promise<Result> {
-  await using client = WorkloadApiClient.create({ endpoint: `unix://${socket}` });
   try {
+    await using client = WorkloadApiClient.create({ endpoint: endpointOf(socket) });
     return await use(client);
   } catch (error) {
     throw error instanceof WorkloadError ? asCommandError(error, socket) : error;
   }
 }
 
-export function asCommandError(error: WorkloadError, socket: string): CommandError {
-  const code = error.reason ?? error.code;
-  if (error.code === "ERR_WORKLOAD_API_UNAVAILABLE") {
-    return new CommandError(
-      exitCodes.unreachable,
-      `${error.message} (${code})`,
-      error.fix ?? `does an agent serve ${socket}, and may this user use it?`,
-    );
-  }
-  return new CommandError(exitCodes.refused, `${error.message} (${code})`, error.fix);
+function endpointOf(socket: string): string {
+  return /^[a-z]+:/.test(socket) ? socket : `unix://${resolve(socket)}`;
+}
+
+/** Statuses of an agent that is not there, or not now; without a status nothing was answered at all. */
+const away: ReadonlySet<number | undefined> = new Set([
+  grpcStatus.unavailable,
+  grpcStatus.deadlineExceeded,
+  grpcStatus.cancelled,
+]);
+
+function asCommandError(error: WorkloadError, socket: string): CommandError {
+  const { message, reason, code, fix } = error;
+  if (code === "ERR_WORKLOAD_ENDPOINT") return inputError("ERR_USAGE", `--socket: ${message}`);
+  const options = { code: reason ?? code, hint: fix, cause: error };
+  if (code !== "ERR_WORKLOAD_API_UNAVAILABLE" || !away.has(error.grpcStatus))
+    return new CommandError(exitCodes.refused, message, options);
+  const hint = fix ?? `does an agent serve ${socket}, and may this user use it?`;
+  return new CommandError(exitCodes.unreachable, message, { ...options, hint });
 }

@@ -1,41 +1,43 @@
 import type { CommandContext } from "../context.ts";
-import { facts, toJson } from "../output.ts";
+import { facts } from "../output.ts";
+import { idText, spiffeIdFlag } from "../wire.ts";
 import { withWorkloadApi } from "./client.ts";
 import type { FetchJwtOptions, ValidateJwtOptions } from "./options.ts";
 
 /** Printing the tokens is what this command is for. */
 export async function fetchJwt(options: FetchJwtOptions, { terminal }: CommandContext): Promise<void> {
+  const only = options.spiffeId === undefined ? undefined : idText(spiffeIdFlag("--spiffe-id", options.spiffeId));
   const svids = await withWorkloadApi(options.socket, (client) =>
     client.fetchJwtSvids({
       audience: options.audience,
       timeoutMs: options.timeout * 1000,
-      ...(options.spiffeId === undefined ? {} : { spiffeId: options.spiffeId }),
+      ...(only === undefined ? {} : { spiffeId: only }),
     }),
   );
   if (options.output === "json") {
-    terminal.out(
-      JSON.stringify({ svids: svids.map(({ id, token, hint }) => ({ spiffe_id: id.toString(), svid: token, hint })) }),
-    );
-  } else {
-    for (const { id, token, hint } of svids) {
-      terminal.out(
-        facts([["SPIFFE ID", id.toString()], ...(hint === "" ? [] : [["Hint", hint] as const]), ["Token", token]]),
-      );
-    }
+    const wire = svids.map(({ id, token, hint }) => ({ spiffe_id: id.toString(), svid: token, hint }));
+    terminal.out(JSON.stringify({ svids: wire }));
+    return;
   }
+  const blocks = svids.map(({ id, token, hint }) =>
+    facts([["SPIFFE ID", id.toString()], ...(hint === "" ? [] : [["Hint", hint] as const]), ["Token", token]]),
+  );
+  terminal.out(blocks.join("\n\n"));
 }
 
-export async function validateJwt(options: ValidateJwtOptions, context: CommandContext): Promise<void> {
-  const token = options.svid === "-" ? (await context.readStdin()).trim() : options.svid;
+export async function validateJwt(options: ValidateJwtOptions, { terminal, readStdin }: CommandContext): Promise<void> {
+  const token = options.svid === "-" ? (await readStdin()).trim() : options.svid;
   const { id, claims } = await withWorkloadApi(options.socket, (client) =>
     client.validateJwtSvid(options.audience, token, { timeoutMs: options.timeout * 1000 }),
   );
-  if (options.output === "json") context.terminal.out(toJson({ spiffe_id: id.toString(), claims }));
-  else
-    context.terminal.out(
+  // Claims are the issuer's own: they are printed as they are.
+  if (options.output === "json") terminal.out(JSON.stringify({ spiffe_id: id.toString(), claims }));
+  else {
+    terminal.out(
       facts([
         ["SPIFFE ID", id.toString()],
         ["Claims", JSON.stringify(claims)],
       ]),
     );
+  }
 }

@@ -2,7 +2,7 @@ import { withChannel } from "../connect.ts";
 import type { CommandContext, Finish } from "../context.ts";
 import { exitCodes } from "../exit-codes.ts";
 import type { CommonOptions } from "../options.ts";
-import { toJson } from "../output.ts";
+import { printable, toJson } from "../output.ts";
 import { deleteEntries, succeeded } from "./mutations.ts";
 
 export async function remove(
@@ -16,8 +16,8 @@ export async function remove(
     context.terminal.out(toJson({ results: results.map(({ status, id }) => ({ status, id })) }));
   else {
     for (const result of results) {
-      if (succeeded(result)) context.terminal.out(`deleted ${result.id}`);
-      else context.terminal.err(`Error: ${result.id} not deleted: ${result.status.message}`);
+      if (succeeded(result)) context.terminal.out(`deleted ${printable(result.id)}`);
+      else context.terminal.err(`Error: ${printable(result.id)} not deleted: ${printable(result.status.message)}`);
     }
   }
   if (results.some((result) => !succeeded(result))) finish(exitCodes.refused);

@@ -1,17 +1,19 @@
 import type { Entry } from "../../proto/gen/spire/api/types/Entry.ts";
 import type { EntryMask } from "../../proto/gen/spire/api/types/EntryMask.ts";
+import { inputError } from "../exit-codes.ts";
 import type { CommonOptions } from "../options.ts";
 import { selectorFlag, spiffeIdFlag } from "../wire.ts";
 
+/** Flags that are not given are absent; a list that is given as empty is there, and empty. */
 export interface EntryOptions extends CommonOptions {
   readonly parentId?: string;
   readonly spiffeId?: string;
-  readonly selector: readonly string[];
+  readonly selector?: readonly string[];
   readonly x509Ttl?: number;
   readonly jwtTtl?: number;
-  readonly dns: readonly string[];
+  readonly dns?: readonly string[];
   readonly hint?: string;
-  readonly federatesWith: readonly string[];
+  readonly federatesWith?: readonly string[];
   readonly expiresAt?: number;
   readonly admin?: boolean;
   readonly downstream?: boolean;
@@ -32,17 +34,44 @@ export function fieldsOf(options: EntryOptions): { readonly fields: Entry; reado
     fields[key] = value;
     mask[key] = true;
   };
-  set("parent_id", options.parentId === undefined ? undefined : spiffeIdFlag("--parent-id", options.parentId));
-  set("spiffe_id", options.spiffeId === undefined ? undefined : spiffeIdFlag("--spiffe-id", options.spiffeId));
-  const selectors = options.selector.map((text) => selectorFlag("--selector", text));
-  set("selectors", selectors.length === 0 ? undefined : selectors);
+  const { parentId, spiffeId, dns, federatesWith, expiresAt } = options;
+  set("parent_id", parentId === undefined ? undefined : spiffeIdFlag("--parent-id", parentId));
+  set("spiffe_id", spiffeId === undefined ? undefined : spiffeIdFlag("--spiffe-id", spiffeId));
+  set(
+    "selectors",
+    options.selector?.map((text) => selectorFlag("--selector", text)),
+  );
   set("x509_svid_ttl", options.x509Ttl);
   set("jwt_svid_ttl", options.jwtTtl);
-  set("dns_names", options.dns.length === 0 ? undefined : [...options.dns]);
+  set("dns_names", dns === undefined ? undefined : [...dns]);
   set("hint", options.hint);
-  set("federates_with", options.federatesWith.length === 0 ? undefined : [...options.federatesWith]);
-  set("expires_at", options.expiresAt === undefined ? undefined : String(options.expiresAt));
+  set("federates_with", federatesWith === undefined ? undefined : [...federatesWith]);
+  set("expires_at", expiresAt === undefined ? undefined : String(expiresAt));
   set("admin", options.admin);
   set("downstream", options.downstream);
   return { fields, mask };
+}
+
+/** With a file nothing else says what an entry is: flags beside it would be ignored. */
+export function refuseBesideFile(given: readonly (readonly [string, boolean])[]): void {
+  const names = given.flatMap(([name, isGiven]) => (isGiven ? [name] : []));
+  if (names.length > 0) throw inputError("ERR_USAGE", `--file cannot be combined with ${names.join(", ")}`);
+}
+
+/** The flags that name fields, as they are written. */
+export function fieldFlags(options: EntryOptions): readonly (readonly [string, boolean])[] {
+  const { admin, downstream } = options;
+  return [
+    ["--parent-id", options.parentId !== undefined],
+    ["--spiffe-id", options.spiffeId !== undefined],
+    ["--selector", options.selector !== undefined],
+    ["--x509-ttl", options.x509Ttl !== undefined],
+    ["--jwt-ttl", options.jwtTtl !== undefined],
+    ["--dns", options.dns !== undefined],
+    ["--hint", options.hint !== undefined],
+    ["--federates-with", options.federatesWith !== undefined],
+    ["--expires-at", options.expiresAt !== undefined],
+    [admin === false ? "--no-admin" : "--admin", admin !== undefined],
+    [downstream === false ? "--no-downstream" : "--downstream", downstream !== undefined],
+  ];
 }

@@ -1,5 +1,6 @@
 import type { Entry__Output } from "../../proto/gen/spire/api/types/Entry.ts";
-import { facts, life, type Terminal, table, time } from "../output.ts";
+import { facts, life, type Terminal, time } from "../output.ts";
+import { table } from "../table.ts";
 import { idText, selectorText } from "../wire.ts";
 
 /** One entry in full, as `entry show` and `entry create` print it. */
@@ -29,7 +30,16 @@ export function entryTable(terminal: Terminal, entries: readonly Entry__Output[]
     entry.id,
     idText(entry.spiffe_id),
     idText(entry.parent_id),
-    entry.selectors.map(selectorText).join("\n"),
+    firstSelectors(entry.selectors.map(selectorText)),
   ]);
   return table(terminal, ["ENTRY ID", "SPIFFE ID", "PARENT ID", "SELECTORS"], rows);
+}
+
+const shownSelectors = 3;
+
+/** An entry stays one line, however many selectors it has. */
+function firstSelectors(selectors: readonly string[]): string {
+  const more = selectors.length - shownSelectors;
+  const shown = selectors.slice(0, shownSelectors).join(" ");
+  return more > 0 ? `${shown} (and ${more} more)` : shown;
 }

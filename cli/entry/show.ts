@@ -3,7 +3,6 @@ import type { Entry__Output } from "../../proto/gen/spire/api/types/Entry.ts";
 import { entryService } from "../../proto/services.ts";
 import { withChannel } from "../connect.ts";
 import type { CommandContext } from "../context.ts";
-import { CommandError, exitCodes } from "../exit-codes.ts";
 import type { CommonOptions } from "../options.ts";
 import { toJson } from "../output.ts";
 import { selectorFlag, spiffeIdFlag } from "../wire.ts";
@@ -12,15 +11,16 @@ import { entryFacts, entryTable } from "./print.ts";
 export interface FilterOptions extends CommonOptions {
   readonly parentId?: string;
   readonly spiffeId?: string;
-  readonly selector: readonly string[];
-  readonly matchSelectorsOn: string;
+  readonly selector?: readonly string[];
+  readonly matchSelectorsOn: keyof typeof matches;
   readonly hint?: string;
-  readonly federatesWith: readonly string[];
+  readonly federatesWith?: readonly string[];
   readonly downstream?: boolean;
 }
 
 const pageSize = 1000;
-const matches: Readonly<Record<string, 0 | 1 | 2 | 3>> = { exact: 0, subset: 1, superset: 2, any: 3 };
+/** Numbers of SelectorMatch.MatchBehavior. */
+const matches = { exact: 0, subset: 1, superset: 2, any: 3 } as const;
 
 export async function show(id: string, options: CommonOptions, { terminal }: CommandContext): Promise<void> {
   const entry = await withChannel(options.socket, "server", (channel) => channel.unary(entryService.GetEntry, { id }));
@@ -55,20 +55,13 @@ export async function count(options: FilterOptions, { terminal }: CommandContext
 
 function filterOf(options: FilterOptions): Filter {
   const match = matches[options.matchSelectorsOn];
-  if (match === undefined) {
-    throw new CommandError(
-      exitCodes.usage,
-      `--match-selectors-on: ${options.matchSelectorsOn} is not exact, subset, superset or any`,
-    );
-  }
-  const selectors = options.selector.map((text) => selectorFlag("--selector", text));
+  const selectors = options.selector?.map((text) => selectorFlag("--selector", text)) ?? [];
+  const trustDomains = [...(options.federatesWith ?? [])];
   return {
     ...(options.parentId === undefined ? {} : { by_parent_id: spiffeIdFlag("--parent-id", options.parentId) }),
     ...(options.spiffeId === undefined ? {} : { by_spiffe_id: spiffeIdFlag("--spiffe-id", options.spiffeId) }),
     ...(selectors.length === 0 ? {} : { by_selectors: { selectors, match } }),
-    ...(options.federatesWith.length === 0
-      ? {}
-      : { by_federates_with: { trust_domains: [...options.federatesWith], match } }),
+    ...(trustDomains.length === 0 ? {} : { by_federates_with: { trust_domains: trustDomains, match } }),
     ...(options.hint === undefined ? {} : { by_hint: { value: options.hint } }),
     ...(options.downstream === true ? { by_downstream: { value: true } } : {}),
   };

@@ -1,30 +1,86 @@
 import type { AgentDelivery__Output } from "../../proto/gen/countersign/server/sync/v1/AgentDelivery.ts";
 import { syncService } from "../../proto/services.ts";
-import type { RpcChannel } from "../../transport/index.ts";
-import { type ExitCode, exitCodes } from "../exit-codes.ts";
-import type { Terminal } from "../output.ts";
+import { type Clock, systemClock } from "../../runtime/core/index.ts";
+import type { CommandChannel } from "../connect.ts";
+import type { CommandContext, Finish } from "../context.ts";
+import { exitCodes } from "../exit-codes.ts";
+import type { CommonOptions } from "../options.ts";
+import { toJson } from "../output.ts";
 import { idText } from "../wire.ts";
+import type { WaitOptions } from "./fields.ts";
+import { type ItemResult, succeeded } from "./mutations.ts";
+
+/** The server waits no longer in one call, and for no more entries. */
+const longestCallMs = 60_000;
+const entriesOfCall = 1_000;
 
 /**
- * Waits until the connected agents concerned hold the entries (and servable SVIDs where prefetched), and says which
- * do not: pending ones are a time-out, disconnected ones are named and will get the entries when they return.
+ * Waits for delivery when `--wait` asks for it, and prints what became of each item. What was done is printed also when
+ * the wait fails. Ends with the exit code of the worst: refused, then timed out.
  */
-export async function waitForDelivery(
-  channel: RpcChannel,
+export async function deliverAndPrint(
+  channel: CommandChannel,
+  results: readonly ItemResult[],
+  options: CommonOptions & WaitOptions,
+  { terminal }: CommandContext,
+  finish: Finish,
+  printItem: (result: ItemResult) => void,
+): Promise<void> {
+  const changed = results.filter(succeeded).map(({ id }) => id);
+  const waits = options.wait === true && changed.length > 0;
+  const asJson = options.output === "json";
+  let agents: readonly AgentDelivery__Output[] | undefined;
+  try {
+    if (!asJson) results.forEach(printItem);
+    if (waits) agents = await waitForDelivery(channel, changed, options.timeout * 1000);
+  } finally {
+    if (asJson) terminal.out(toJson({ results, ...(agents === undefined ? {} : { agents }) }));
+  }
+  const states = new Set(agents?.map(({ state }) => state));
+  for (const { state, agent_id } of agents ?? []) {
+    if (state === "pending") terminal.err(`not yet applied by ${idText(agent_id)}`);
+    if (state === "disconnected")
+      terminal.err(`not connected: ${idText(agent_id)} (it applies the change when it returns)`);
+  }
+  if (agents?.length === 0) terminal.err("no known agent serves this: is the parent ID right?");
+  if (results.some((result) => !succeeded(result))) finish(exitCodes.refused);
+  else if (states.has("pending")) finish(exitCodes.timedOut);
+}
+
+/**
+ * Waits until the connected agents concerned hold the entries, and servable SVIDs where they prefetch. Each agent once,
+ * with the worst of its states.
+ */
+async function waitForDelivery(
+  channel: CommandChannel,
   entryIds: readonly string[],
   timeoutMs: number,
-  terminal: Terminal,
-): Promise<{ readonly agents: readonly AgentDelivery__Output[]; readonly exitCode: ExitCode }> {
-  const { agents } = await channel.unary(
-    syncService.WaitApplied,
-    { entry_ids: [...entryIds], timeout_ms: timeoutMs },
-    { timeoutMs: timeoutMs + 5_000 },
-  );
-  const pending = agents.filter((agent) => agent.state === "pending");
-  const disconnected = agents.filter((agent) => agent.state === "disconnected");
-  for (const agent of pending) terminal.err(`not yet applied by ${idText(agent.agent_id)}`);
-  for (const agent of disconnected)
-    terminal.err(`not connected: ${idText(agent.agent_id)} (it applies the change when it returns)`);
-  if (agents.length === 0) terminal.err("no known agent serves this entry: is its parent ID right?");
-  return { agents, exitCode: pending.length > 0 ? exitCodes.timedOut : exitCodes.ok };
+  clock: Clock = systemClock,
+): Promise<readonly AgentDelivery__Output[]> {
+  const endsAtMs = clock.monotonic() + timeoutMs;
+  const worst = new Map<string, AgentDelivery__Output>();
+  for (let start = 0; start < entryIds.length; start += entriesOfCall) {
+    for (const delivery of await waitForSome(channel, entryIds.slice(start, start + entriesOfCall), endsAtMs, clock)) {
+      const known = worst.get(idText(delivery.agent_id));
+      if (known === undefined || known.state === "applied") worst.set(idText(delivery.agent_id), delivery);
+    }
+  }
+  return [...worst.values()];
+}
+
+async function waitForSome(
+  channel: CommandChannel,
+  entryIds: string[],
+  endsAtMs: number,
+  clock: Clock,
+): Promise<readonly AgentDelivery__Output[]> {
+  for (;;) {
+    const leftMs = Math.ceil(endsAtMs - clock.monotonic());
+    // 0 would be the server's default.
+    const callMs = Math.max(1, Math.min(leftMs, longestCallMs));
+    const request = { entry_ids: entryIds, timeout_ms: callMs };
+    const { agents } = await channel.unary(syncService.WaitApplied, request, { timeoutMs: callMs + 10_000 });
+    const isOver = leftMs <= longestCallMs || !agents.some(({ state }) => state === "pending");
+    if (isOver) return agents;
+  }
 }

@@ -1,0 +1,22 @@
+/** Codes of what the command line itself finds; other codes come from the server, the agent or the SDK. */
+export type CliErrorCode = "ERR_USAGE" | "ERR_ENTRY_FILE" | "ERR_CONFIG" | "ERR_NO_ANSWER";
+
+/** Code → meaning and fix, for docs/errors.md. */
+export const cliErrorSpecs: Readonly<Record<CliErrorCode, { readonly meaning: string; readonly fix: string }>> = {
+  ERR_USAGE: {
+    meaning: "The command line is not one that countersign knows, or the value of a flag is not legal.",
+    fix: "add --help to the command for its flags and examples",
+  },
+  ERR_ENTRY_FILE: {
+    meaning: "The file of entries cannot be read, or holds something that is no entry; every problem is named.",
+    fix: 'see "Files of entries" in docs/cli.md',
+  },
+  ERR_CONFIG: {
+    meaning: "The settings of a daemon are incomplete or not legal; every problem is named.",
+    fix: "correct the settings that are named; docs/configuration.md lists every setting",
+  },
+  ERR_NO_ANSWER: {
+    meaning: "Nobody answers at the socket, or the connection broke off before the answer.",
+    fix: "is it running, is --socket right, and may this user use the socket?",
+  },
+};

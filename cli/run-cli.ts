@@ -1,0 +1,98 @@
+import { Command, CommanderError, Help } from "commander";
+import { addAgentCommands } from "./commands/agent.ts";
+import { addApiCommands } from "./commands/api.ts";
+import { addBundleCommands } from "./commands/bundle.ts";
+import { addEntryCommands } from "./commands/entry.ts";
+import { addServerCommands } from "./commands/server.ts";
+import { addTokenCommands } from "./commands/token.ts";
+import type { CommandContext } from "./context.ts";
+import { cliErrorSpecs } from "./errors.ts";
+import { exitCodes } from "./exit-codes.ts";
+import { wantsJson } from "./options.ts";
+import { version } from "./version.ts";
+
+/** Runs one command line and returns its exit code (cli/exit-codes.ts). Never throws. */
+export async function runCli(args: readonly string[], context: CommandContext): Promise<number> {
+  const { terminal } = context;
+  const asJson = wantsJson(args);
+  const ended: { code: number } = { code: exitCodes.ok };
+  const program = createProgram(context, (code) => {
+    ended.code = code;
+  });
+  try {
+    await program.parseAsync([...args], { from: "user" });
+    return ended.code;
+  } catch (error) {
+    const { printFailure, reportFailure } = await import("./report-failure.ts");
+    if (!(error instanceof CommanderError)) return await reportFailure(error, terminal, asJson);
+    if (error.exitCode === 0) return exitCodes.ok;
+    // A group without a command has printed its help, which says it all.
+    if (error.code !== "commander.help") printFailure(usageFailure(error), terminal, asJson);
+    return exitCodes.usage;
+  }
+}
+
+export function createProgram(context: CommandContext, finish: (code: number) => void): Command {
+  const { terminal } = context;
+  const program = new Command("countersign")
+    .description("Workload identity: issue, deliver and rotate SPIFFE SVIDs.")
+    .version(`countersign ${version}`, "-V, --version", "print the version")
+    .helpCommand("help [command]", "explain a command")
+    .exitOverride()
+    .configureHelp({
+      // The program's own help lists what can be called, not its groups. (Suggestions go by what is visible else.)
+      formatHelp: (command, helper) => {
+        if (command.parent === null) helper.visibleCommands = callable;
+        return Help.prototype.formatHelp.call(helper, command, helper);
+      },
+      subcommandTerm: (command) => [path(command), ...command.registeredArguments.map(argumentTerm)].join(" "),
+    })
+    .configureOutput({
+      writeOut: (text) => terminal.out(text.trimEnd()),
+      writeErr: (text) => terminal.err(text.trimEnd()),
+      // Reported with all other failures, in the form that was asked for.
+      outputError: () => {},
+    })
+    .addHelpText("after", generalHelp);
+  addServerCommands(program, context, finish);
+  addAgentCommands(program, context, finish);
+  addTokenCommands(program, context);
+  addEntryCommands(program, context, finish);
+  addBundleCommands(program, context);
+  addApiCommands(program, context, finish);
+  return program;
+}
+
+/** The commands below `command` that do something. */
+export function callable(command: Command): Command[] {
+  return command.commands.flatMap((child) => (child.commands.length === 0 ? [child] : callable(child)));
+}
+
+/** Without the program's name. */
+function path(command: Command): string {
+  const parent = command.parent?.parent == null ? "" : `${path(command.parent)} `;
+  return parent + command.name();
+}
+
+function argumentTerm(argument: { required: boolean; variadic: boolean; name(): string }): string {
+  const name = `${argument.name()}${argument.variadic ? "..." : ""}`;
+  return argument.required ? `<${name}>` : `[${name}]`;
+}
+
+/** Commander says `error: unknown option '--x'`, with `(Did you mean …?)` on a line of its own. */
+function usageFailure({ message }: CommanderError) {
+  const [problem = "", suggestion = ""] = message.replace(/^error: /, "").split("\n");
+  const help = cliErrorSpecs.ERR_USAGE.fix;
+  const didYouMean = /^\((.*)\)$/.exec(suggestion)?.[1];
+  return { message: problem, code: "ERR_USAGE", hint: didYouMean === undefined ? help : `${didYouMean} Or ${help}` };
+}
+
+const generalHelp = `
+Exit codes: 0 done, 1 refused or an item failed, 2 usage, 3 nobody answers, 4 a wait ran out.
+
+Examples:
+  countersign server run --trust-domain example.org --data-dir /var/lib/countersign/server
+  countersign token generate --spiffe-id spiffe://example.org/host/web-1
+  countersign agent run --trust-domain example.org --server 127.0.0.1:8081 --data-dir /var/lib/countersign/agent --join-token TOKEN --insecure-bootstrap
+  countersign entry create --parent-id spiffe://example.org/host/web-1 --spiffe-id spiffe://example.org/web --selector unix:uid:1000 --wait
+  countersign api fetch x509`;

@@ -1,0 +1,41 @@
+import type { CommandContext } from "../../cli/context.ts";
+import { runCli } from "../../cli/run-cli.ts";
+
+export interface CliResult {
+  readonly code: number;
+  readonly out: string;
+  readonly err: string;
+  /** Standard output, which must be one line of JSON. */
+  readonly json: unknown;
+}
+
+export interface CliOptions {
+  readonly environment?: CommandContext["environment"];
+  readonly stdin?: string;
+  readonly uid?: number;
+  readonly colors?: boolean;
+}
+
+/** One command line in this process, on streams that are kept. */
+export async function cli(args: readonly string[], options: CliOptions = {}): Promise<CliResult> {
+  const out: string[] = [];
+  const err: string[] = [];
+  const code = await runCli(args, {
+    terminal: {
+      out: (text) => void out.push(text),
+      err: (text) => void err.push(text),
+      colors: options.colors ?? false,
+    },
+    environment: options.environment ?? {},
+    uid: options.uid ?? 0,
+    readStdin: async () => options.stdin ?? "",
+  });
+  return {
+    code,
+    out: out.join("\n"),
+    err: err.join("\n"),
+    get json(): unknown {
+      return JSON.parse(out.join("\n"));
+    },
+  };
+}
