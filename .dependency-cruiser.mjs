@@ -4,7 +4,7 @@ const tests = "\\.(test|types)\\.ts$|^(test|bench|demo|examples|tools)/";
 
 /** `folder` may import, of our folders, only `allowed`. */
 function only(name, folder, allowed, comment) {
-  const to = { path: ours, pathNot: `^(${[folder, ...allowed].join("|")})/` };
+  const to = { path: ours, pathNot: `^(${[folder, ...allowed].join("|")})(/|\\.ts$)` };
   return { name, severity: "error", comment, from: { path: `^${folder}/`, pathNot: tests }, to };
 }
 

@@ -1,13 +1,8 @@
-import { grpcStatus, type ServiceError } from "../../transport/errors/service-error.ts";
+import { grpcStatus } from "../../transport/errors/service-error.ts";
 import type { Status, Status__Output } from "../gen/spire/api/types/Status.ts";
 
 /** Of a batch item that succeeded. It is never left out: a SPIRE agent reads it unseen. */
 export const okStatus: Status = Object.freeze({ code: grpcStatus.ok, message: "OK" });
-
-/** Of a batch item that failed. */
-export function encodeStatus(error: Pick<ServiceError, "status" | "message">): Status {
-  return { code: grpcStatus[error.status], message: error.message };
-}
 
 /** `undefined`: the item succeeded (SPIRE leaves the status out at times). */
 export function decodeStatus(

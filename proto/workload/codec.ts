@@ -7,7 +7,7 @@ import protobuf from "protobufjs/minimal.js";
 
 const { Reader, Writer } = protobuf;
 
-export class WireError extends Error {
+class WireError extends Error {
   override readonly name = "WireError";
   readonly code = "ERR_WORKLOAD_API_MALFORMED";
 }

@@ -1,5 +1,5 @@
 /** An agent reduced to its calls: what an attacker, or a test of the server alone, would write. */
-import { createHash, type KeyObject } from "node:crypto";
+import type { KeyObject } from "node:crypto";
 import { buildCsr, type Certificate, generateKey, parsePemCertificates } from "../../certs/index.ts";
 import { agentService, syncService } from "../../proto/services.ts";
 import { SpiffeBundle, TrustDomain, verifyX509Svid } from "../../spiffe/index.ts";
@@ -12,7 +12,7 @@ export interface RawIdentity {
 }
 
 /** A channel to the server, verified under its bundle, with or without an agent's identity. */
-export async function dialServer(system: System, identity?: RawIdentity): Promise<RpcChannel> {
+async function dialServer(system: System, identity?: RawIdentity): Promise<RpcChannel> {
   const trustDomain = TrustDomain.parse(system.trustDomain);
   const certificates = parsePemCertificates((await system.cli("bundle", "show")).stdout);
   const bundle = SpiffeBundle.of(trustDomain, {
@@ -88,8 +88,4 @@ export async function syncUntilEnded(system: System, identity: RawIdentity, onWe
 
 export function agentIdOf(system: System, token: string): string {
   return `spiffe://${system.trustDomain}/spire/agent/join_token/${token}`;
-}
-
-export function fingerprint(der: Uint8Array): string {
-  return createHash("sha256").update(der).digest("hex");
 }

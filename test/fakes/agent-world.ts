@@ -42,7 +42,7 @@ export class FakeNodeStore implements NodeStore {
   }
 }
 
-export class FakeWorkloadStore implements WorkloadStore {
+class FakeWorkloadStore implements WorkloadStore {
   state: WorkloadState | undefined;
 
   async load(agentId: SpiffeId, nowMs: number): Promise<WorkloadState | undefined> {

@@ -6,16 +6,16 @@ import { Selector, SpiffeId, sortSelectors, TrustDomain } from "../../spiffe/ind
 
 /** Arbitrary domain values that can be on the wire. */
 const label = fc.stringMatching(/^[a-z0-9]{1,12}$/);
-export const anyTrustDomain = fc
+const anyTrustDomain = fc
   .array(label, { minLength: 1, maxLength: 3 })
   .map((parts) => TrustDomain.parse(parts.join(".")));
 export const anySpiffeId = fc
   .tuple(anyTrustDomain, fc.array(label, { maxLength: 4 }))
   .map(([domain, segments]) => SpiffeId.fromSegments(domain, ...segments));
-export const anySelector = fc
+const anySelector = fc
   .tuple(label, fc.stringMatching(/^[ -~]{1,30}$/))
   .map(([type, value]) => Selector.of(type, value));
-export const anyCount = fc.integer({ min: 0, max: Number.MAX_SAFE_INTEGER });
+const anyCount = fc.integer({ min: 0, max: Number.MAX_SAFE_INTEGER });
 const amount = fc.integer({ min: 0, max: 0x7fffffff });
 const text = fc.string({ unit: "grapheme", maxLength: 20 }).filter((value) => value.isWellFormed());
 

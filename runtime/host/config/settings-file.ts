@@ -18,7 +18,7 @@ export async function openSettingsFile(path: string, problems: ConfigProblem[]):
 }
 
 /** The YAML library is loaded only for those who have a file: it costs 10 MB. */
-export async function settingsFile(path: string, text: string): Promise<SettingsFile> {
+async function settingsFile(path: string, text: string): Promise<SettingsFile> {
   const { readYaml } = await import("./yaml-source.ts");
   return { read: (known) => readYaml(path, text, known) };
 }
