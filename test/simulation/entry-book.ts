@@ -1,7 +1,6 @@
 import type { RegistrationEntry } from "../../proto/domain/entry.ts";
 import type { EntryDraft } from "../../server/domain/entry-rules.ts";
 import type { SpiffeId } from "../../spiffe/index.ts";
-import { settle } from "../fakes/fake-clock.ts";
 import type { World } from "./world.ts";
 
 const selectorChoices = [
@@ -31,7 +30,7 @@ export class EntryBook {
   async create(): Promise<void> {
     if (this.#entries.size >= maxEntries) return this.delete();
     const draft = this.#draft();
-    const entry = await this.#answer(this.#world.server.createEntry(draft));
+    const entry = await this.#world.server.createEntry(draft);
     if (entry !== undefined) this.#entries.set(entry.id, entry);
     this.#world.changed();
   }
@@ -48,7 +47,7 @@ export class EntryBook {
       ...(keepsId ? { spiffeId: idDraft(entry.spiffeId), parentId: idDraft(entry.parentId) } : {}),
     };
     this.#unknown.add(entry.id);
-    const updated = await this.#answer(this.#world.server.updateEntry(draft));
+    const updated = await this.#world.server.updateEntry(draft);
     if (updated !== undefined) {
       this.#unknown.delete(entry.id);
       this.#entries.set(entry.id, updated);
@@ -60,8 +59,7 @@ export class EntryBook {
     const entry = this.#pick();
     if (entry === undefined) return this.create();
     this.#unknown.add(entry.id);
-    const answer = await this.#answer(this.#world.server.deleteEntry(entry.id).then(() => "done" as const));
-    if (answer !== undefined) {
+    if (await this.#world.server.deleteEntry(entry.id)) {
       this.#unknown.delete(entry.id);
       this.#entries.delete(entry.id);
     }
@@ -85,25 +83,6 @@ export class EntryBook {
       }
     }
     this.#unknown.clear();
-  }
-
-  /** `undefined` when the server crashed before it answered. */
-  async #answer<Answer>(call: Promise<Answer>): Promise<Answer | undefined> {
-    const outcome: { answer?: Answer; error?: unknown } = {};
-    call.then(
-      (answer) => {
-        outcome.answer = answer;
-      },
-      (error: unknown) => {
-        outcome.error = error;
-      },
-    );
-    await settle();
-    if (outcome.error !== undefined) throw outcome.error;
-    if (outcome.answer === undefined && this.#world.server.core !== undefined) {
-      throw new Error("the server did not answer an admin");
-    }
-    return outcome.answer;
   }
 
   #draft(): EntryDraft {

@@ -35,6 +35,7 @@ export interface FaultyLinkOptions {
   /** Signed by the server, whether or not the answer arrives. */
   readonly onIssued: (svid: IssuedX509Svid) => void;
   readonly onJwtIssued: (svid: IssuedJwtSvid) => void;
+  readonly onWelcome: () => void;
   /** The agent has been given the last page of a change to its entries. */
   readonly onEntriesTold: () => void;
 }
@@ -146,6 +147,7 @@ export class FaultyLink implements ServerLink {
     const broken = this.#broken.promise;
     for await (const message of (await opening).messages) {
       if (this.#options.weather.reach !== "open") await broken;
+      if (message.kind === "welcome") this.#options.onWelcome();
       if (message.kind === "page" && message.type === "entry" && message.last) this.#options.onEntriesTold();
       yield message;
     }
@@ -155,11 +157,11 @@ export class FaultyLink implements ServerLink {
     const { weather, clock } = this.#options;
     const broken = this.#broken.promise;
     await this.#connect(options);
-    await clock.sleep(weather.latencyMs());
+    await clock.sleep(weather.latencyMs(), cancelledBy(options));
     const answer = await run();
     if (weather.losesAnswer()) this.sever();
     if (weather.reach !== "open") await this.#nothing(options);
-    return Promise.race([broken, clock.sleep(weather.latencyMs()).then(() => answer)]);
+    return Promise.race([broken, clock.sleep(weather.latencyMs(), cancelledBy(options)).then(() => answer)]);
   }
 
   /** A handshake when there is no connection. */
@@ -167,7 +169,7 @@ export class FaultyLink implements ServerLink {
     const { weather, clock, server } = this.#options;
     if (this.#isVerified && weather.reach === "silent") return this.#nothing(options);
     if (this.#isVerified) return;
-    await clock.sleep(weather.latencyMs());
+    await clock.sleep(weather.latencyMs(), cancelledBy(options));
     if (weather.reach === "silent") return this.#nothing({ ...options, timeoutMs: connectTimeoutMs });
     const shown = server();
     if (weather.reach === "refused" || shown === undefined) {
@@ -178,10 +180,15 @@ export class FaultyLink implements ServerLink {
   }
 
   /** No answer, until the caller gives up or the connection does. */
-  async #nothing({ signal, timeoutMs = connectTimeoutMs }: CallOptions): Promise<never> {
-    const waiting = this.#options.clock.sleep(timeoutMs, signal === undefined ? {} : { signal }).then(() => {
+  async #nothing(options: CallOptions): Promise<never> {
+    const { timeoutMs = connectTimeoutMs } = options;
+    const waiting = this.#options.clock.sleep(timeoutMs, cancelledBy(options)).then(() => {
       throw transportErrors.error("ERR_DEADLINE_EXCEEDED", "the call took too long");
     });
     return Promise.race([waiting, this.#broken.promise]);
   }
+}
+
+function cancelledBy({ signal }: CallOptions): { readonly signal?: AbortSignal } {
+  return signal === undefined ? {} : { signal };
 }

@@ -9,6 +9,7 @@ const noTimer: Timer = { cancel: () => {} };
 export class Life {
   #isOver = false;
   readonly #timers = new Set<Timer>();
+  readonly #over = Promise.withResolvers<undefined>();
 
   get isOver(): boolean {
     return this.#isOver;
@@ -16,8 +17,14 @@ export class Life {
 
   end(): void {
     this.#isOver = true;
+    this.#over.resolve(undefined);
     for (const timer of this.#timers) timer.cancel();
     this.#timers.clear();
+  }
+
+  /** What `work` resolves with, or `undefined` when this life ends before. */
+  outlasts<Result>(work: Promise<Result>): Promise<Result | undefined> {
+    return Promise.race([work, this.#over.promise]);
   }
 
   clock(clock: Clock): Clock {

@@ -106,7 +106,7 @@ export class Scenario {
       ["server crashed", 5, isUp, () => server.crash()],
       ["server crashed in a call", 5, isUp, () => server.crashWithin(1 + Math.floor(random.float() * 30))],
       ["server crashed in an entry change", 3, isUp, () => this.#crashInChange()],
-      ["server restarted", 2, isUp, () => server.stop()],
+      ["server restarted", 2, isUp, () => this.#later(0, () => server.stop())],
       ["agent crashed", 6, agent.isRunning, () => agent.crash()],
       [
         "agent crashed at a write",
@@ -114,7 +114,7 @@ export class Scenario {
         agent.isRunning,
         () => agent.crashAtSave(random.float() < 0.5 ? "before" : "after"),
       ],
-      ["agent restarted", 2, agent.ready !== undefined, () => agent.stop()],
+      ["agent restarted", 2, agent.ready !== undefined, () => this.#later(0, () => agent.stop())],
       ["partition", 7, weather.reach === "open", () => this.#partition(host, "refused")],
       ["silent partition", 5, weather.reach === "open", () => this.#partition(host, "silent")],
       ["answers lost", 5, true, () => this.#loseAnswers(host)],

@@ -29,8 +29,8 @@ export interface SimulatedAgentOptions {
   readonly onCrash: () => void;
   /** An answer of the server was lost. */
   readonly onLoss: () => void;
-  /** The agent says that its entries are not the server's. */
-  readonly onMismatch: () => void;
+  /** The agent found that its entries are not the server's, although it was told all that changed. */
+  readonly onMismatch: (what: string) => void;
 }
 
 /** What a host's memory file system keeps while only the agent crashes: the bytes that were stored. */
@@ -60,6 +60,12 @@ export class SimulatedAgent {
   token = "";
   /** Virtual time of the newest change of entries that it was told of. */
   lastToldMs: number;
+  /** The same, before that. */
+  #toldBeforeMs: number;
+  /** Virtual time of the newest welcome. */
+  #welcomedMs = Number.NEGATIVE_INFINITY;
+  /** Resumptions that did not lead to the server's set of entries; a snapshot mended it. */
+  mended = 0;
   /** Why the agent stopped by itself. */
   failure: unknown;
   readonly #options: SimulatedAgentOptions;
@@ -80,6 +86,7 @@ export class SimulatedAgent {
     this.weather.onBreak = () => this.sever();
     this.weather.onLoss = options.onLoss;
     this.lastToldMs = clock.now();
+    this.#toldBeforeMs = clock.now();
   }
 
   /** Of a running agent that can serve. */
@@ -113,7 +120,10 @@ export class SimulatedAgent {
       clock: ownClock,
       trustDomain,
       random: seededRandom(seed + this.#starts * 1_000),
-      events: { ...createAgentEvents(silentLogger, noMetrics), digestMismatch: () => this.#options.onMismatch() },
+      events: {
+        ...createAgentEvents(silentLogger, noMetrics),
+        digestMismatch: (_expected, _actual, isSnapshot) => this.#mismatched(isSnapshot),
+      },
       agentVersion: "simulated",
       createLink: (trust) => {
         const link = new FaultyLink({
@@ -125,7 +135,11 @@ export class SimulatedAgent {
           server,
           onIssued,
           onJwtIssued,
+          onWelcome: () => {
+            this.#welcomedMs = clock.now();
+          },
           onEntriesTold: () => {
+            this.#toldBeforeMs = this.lastToldMs;
             this.lastToldMs = clock.now();
           },
         });
@@ -183,11 +197,28 @@ export class SimulatedAgent {
   }
 
   async stop(): Promise<void> {
-    await this.#core?.close();
-    this.crash();
+    const life = this.#life;
+    const closing = this.#core?.close();
+    if (life === undefined || closing === undefined) return;
+    // Its sockets close first: workloads see nothing of the rest.
+    this.#isReady = false;
+    this.#options.onCrash();
+    await life.outlasts(closing);
+    if (life === this.#life) this.crash();
   }
 
   sever(): void {
     this.#link?.sever();
+  }
+
+  /**
+   * What happened while the agent was away is told from tombstones, which do not say whose parent was deleted: then the
+   * digest tells it to ask for everything. Nothing else may lead to another set.
+   */
+  #mismatched(isSnapshot: boolean): void {
+    const isResumption = this.#options.clock.now() - this.#welcomedMs < 1_000;
+    if (isSnapshot || !isResumption) this.#options.onMismatch(isSnapshot ? "a snapshot" : "a change");
+    this.mended += 1;
+    this.lastToldMs = this.#toldBeforeMs;
   }
 }

@@ -4,6 +4,7 @@ import { createJoinToken } from "../../server/api/agent/create-join-token.ts";
 import { batchCreateEntry } from "../../server/api/entry/batch-create-entry.ts";
 import { batchDeleteEntry } from "../../server/api/entry/batch-delete-entry.ts";
 import { batchUpdateEntry } from "../../server/api/entry/batch-update-entry.ts";
+import type { EntryResult } from "../../server/api/entry/entry-result.ts";
 import type { UnaryRpc } from "../../server/api/rpc.ts";
 import type { ServerServices } from "../../server/api/server-services.ts";
 import { selfSigned } from "../../server/authority/upstream/self-signed.ts";
@@ -140,8 +141,8 @@ export class SimulatedServer {
 
   async stop(): Promise<void> {
     const running = this.#running;
-    await running?.core[Symbol.asyncDispose]();
-    this.crash();
+    await running?.life.outlasts(running.core[Symbol.asyncDispose]());
+    if (running?.life === this.#life) this.crash();
   }
 
   async close(): Promise<void> {
@@ -149,35 +150,42 @@ export class SimulatedServer {
     await this.#store?.[Symbol.asyncDispose]();
   }
 
-  async createToken(agentId: SpiffeId, value: string): Promise<void> {
-    await this.#admin(createJoinToken, { ttl: 3_600, value, agentId });
+  /** False when the server crashed before it answered. */
+  async createToken(agentId: SpiffeId, value: string): Promise<boolean> {
+    return (await this.#admin(createJoinToken, { ttl: 3_600, value, agentId })) !== undefined;
   }
 
-  async createEntry(draft: EntryDraft): Promise<RegistrationEntry> {
-    return only(await this.#admin(batchCreateEntry, [{ kind: "draft", draft }]));
+  /** `undefined` when the server crashed before it answered; so with the others. */
+  async createEntry(draft: EntryDraft): Promise<RegistrationEntry | undefined> {
+    return entryOf(await this.#admin(batchCreateEntry, [{ kind: "draft", draft }]));
   }
 
-  async updateEntry(draft: EntryDraft): Promise<RegistrationEntry> {
-    return only(await this.#admin(batchUpdateEntry, { items: [{ kind: "draft", draft }], fields: undefined }));
+  async updateEntry(draft: EntryDraft): Promise<RegistrationEntry | undefined> {
+    return entryOf(await this.#admin(batchUpdateEntry, { items: [{ kind: "draft", draft }], fields: undefined }));
   }
 
-  async deleteEntry(id: string): Promise<void> {
-    await this.#admin(batchDeleteEntry, [id]);
+  async deleteEntry(id: string): Promise<boolean> {
+    return (await this.#admin(batchDeleteEntry, [id])) !== undefined;
   }
 
-  /** As over the admin socket: through the gate. Never answers when the server crashes meanwhile. */
-  #admin<Request, Response>(rpc: UnaryRpc<ServerServices, Request, Response>, request: Request): Promise<Response> {
-    const core = this.core;
-    if (core === undefined) throw new Error("the server is down");
+  /** As over the admin socket: through the gate. */
+  #admin<Request, Response>(
+    rpc: UnaryRpc<ServerServices, Request, Response>,
+    request: Request,
+  ): Promise<Response | undefined> {
+    const running = this.#running;
+    if (running === undefined) throw new Error("the server is down");
+    const { core, life } = running;
     const context = { requestId: "admin", signal: new AbortController().signal };
     const caller = { kind: "local", uid: 0, gid: 0, pid: 1 } as const;
-    return core.gate.run(
+    const work = core.gate.run(
       rpc,
       caller,
       context,
       () => request,
       (value, call) => rpc.handle(core.services, value, call),
     );
+    return life.outlasts(work);
   }
 
   async #open(): Promise<Store> {
@@ -207,17 +215,10 @@ export class SimulatedServer {
   }
 }
 
-function only(
-  results: readonly {
-    readonly code: string;
-    readonly message: string;
-    readonly entry: RegistrationEntry | undefined;
-  }[],
-) {
-  const [result] = results;
-  if (result?.code !== "OK" || result.entry === undefined)
-    throw new Error(`refused: ${result?.code} ${result?.message}`);
-  return result.entry;
+function entryOf(results: readonly EntryResult[] | undefined): RegistrationEntry | undefined {
+  const [result] = results ?? [];
+  if (result === undefined || result.entry !== undefined) return result?.entry;
+  throw new Error(`refused: ${result.code} ${result.message}`);
 }
 
 function configOf(trustDomain: TrustDomain): CoreConfig {

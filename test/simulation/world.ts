@@ -103,8 +103,7 @@ export class World implements AsyncDisposable {
 
   async newToken(host: Host): Promise<void> {
     const token = `t${Math.floor(this.random.float() * 2 ** 40)}`;
-    await this.server.createToken(host.agent.alias, token);
-    host.agent.token = token;
+    if (await this.server.createToken(host.agent.alias, token)) host.agent.token = token;
     this.disturbed();
   }
 
@@ -145,9 +144,8 @@ export class World implements AsyncDisposable {
     const identity = workload?.view?.identities[0];
     if (core === undefined || identity === undefined) return;
     const wasCalm = this.isCalm;
-    this.#askForJwt(core, identity.entryId, () => wasCalm && this.isCalm && host.agent.ready === core).catch(
-      (error: unknown) => this.#violated(describe(error)),
-    );
+    const mustSucceed = (): boolean => wasCalm && this.isCalm && host.agent.ready === core && host.agent.isIdentified;
+    this.#askForJwt(core, identity.entryId, mustSucceed).catch((error: unknown) => this.#violated(describe(error)));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -178,7 +176,7 @@ export class World implements AsyncDisposable {
         for (const workload of host.workloads) workload.leave();
       },
       onLoss: () => this.disturbed(),
-      onMismatch: () => this.violations.add(`agent ${name} has other entries than the server says it has`),
+      onMismatch: (what) => this.#violated(`after ${what} agent ${name} has other entries than the server says`),
     });
     const host: Host = {
       agent,
