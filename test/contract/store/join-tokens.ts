@@ -42,6 +42,13 @@ export function joinTokenStoreContract(open: () => Promise<Store>): void {
       assert.equal(nodes.filter((node) => node !== undefined).length, 1);
     });
 
+    it("is told used up, not that the node exists, to those who come second for the same node", async () => {
+      await using store = await open();
+      await store.createJoinToken(token, undefined, now);
+      const outcomes = await Promise.all(Array.from({ length: 5 }, () => attestWith(store, "same", "a", now)));
+      assert.deepEqual(outcomes.map(({ kind }) => kind).sort(), [...Array(4).fill("not-consumable"), "stored"]);
+    });
+
     it("is worth nothing at the second of its end, and unknown values never were", async () => {
       await using store = await open();
       await store.createJoinToken(token, undefined, now);

@@ -94,7 +94,7 @@ describe("entries", () => {
     assert.equal(JSON.parse(made.stdout).results.length, 3);
     const again = await system.tryCliWithInput(file, "entry", "create", "--file", "-");
     assert.equal(again.code, 1);
-    assert.match(again.stderr, /similar entry exists already/);
+    assert.match(again.stderr, /similar entry already exists/);
     assert.match((await system.cli("entry", "count")).stdout, /^3 entries/);
     assert.match((await system.cli("entry", "count", "--selector", "unix:path:/usr/bin/a")).stdout, /^1 entry/);
     const listed = await system.json("entry", "list", "--spiffe-id", `spiffe://${server}/b`);

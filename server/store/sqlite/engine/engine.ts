@@ -195,6 +195,9 @@ function makeHandlers(db: Database.Database, feed: FeedNumbers, trustDomain: str
     },
 
     attestNode: ({ row, joinToken, nowSeconds }) => {
+      // Used up before anything else: who comes second in a race for a token is told that, not that the first exists.
+      if (joinToken !== null && !tokens.isUsable(joinToken, nowSeconds))
+        return { value: "not-consumable", changes: [] };
       const existing = nodes.find(row[0]);
       if (existing?.[7] === 1) return { value: "banned", changes: [] };
       if (existing?.[8] === 0) return { value: "exists", changes: [] };

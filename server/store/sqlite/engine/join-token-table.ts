@@ -28,6 +28,12 @@ export class JoinTokenTable {
     return this.#find.get(digest(value));
   }
 
+  /** Still there and not expired. Uses nothing up. */
+  isUsable(value: string, nowSeconds: number): boolean {
+    const expiresAt = this.expiresAt(value);
+    return expiresAt !== undefined && expiresAt > nowSeconds;
+  }
+
   /** True for exactly one caller per token: the one whose DELETE removed the row. */
   consume(value: string, nowSeconds: number): boolean {
     return this.#consume.run(digest(value), nowSeconds).changes === 1;
