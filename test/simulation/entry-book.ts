@@ -10,25 +10,26 @@ const selectorChoices = [
   ["unix:gid:1"],
   ["unix:uid:2", "unix:user:db"],
 ];
-const maxEntries = 14;
 /** A parent below the agents, reached through link entries that come and go. */
 const groupPath = "/group";
 
 /** The operator: makes, changes and deletes entries, and remembers what the server acknowledged. */
 export class EntryBook {
   readonly #world: World;
+  readonly #maxEntries: number;
   /** Acknowledged and in force. */
   readonly #entries = new Map<string, RegistrationEntry>();
   /** A change without an answer: it may have happened or not. */
   readonly #unknown = new Set<string>();
   #names = 0;
 
-  constructor(world: World) {
+  constructor(world: World, maxEntries: number) {
     this.#world = world;
+    this.#maxEntries = maxEntries;
   }
 
   async create(): Promise<void> {
-    if (this.#entries.size >= maxEntries) return this.delete();
+    if (this.#entries.size >= this.#maxEntries) return this.delete();
     const draft = this.#draft();
     const entry = await this.#world.server.createEntry(draft);
     if (entry !== undefined) this.#entries.set(entry.id, entry);

@@ -9,6 +9,8 @@ const noTimer: Timer = { cancel: () => {} };
 export class Life {
   #isOver = false;
   readonly #timers = new Set<Timer>();
+  /** What others may call; emptied at the end, so that they keep nothing of this life. */
+  readonly #callbacks = new Set<{ call: object | undefined }>();
   readonly #over = Promise.withResolvers<undefined>();
 
   get isOver(): boolean {
@@ -20,6 +22,8 @@ export class Life {
     this.#over.resolve(undefined);
     for (const timer of this.#timers) timer.cancel();
     this.#timers.clear();
+    for (const callback of this.#callbacks) callback.call = undefined;
+    this.#callbacks.clear();
   }
 
   /** What `work` resolves with, or `undefined` when this life ends before. */
@@ -76,8 +80,10 @@ export class Life {
 
   #callback(argument: unknown): unknown {
     if (typeof argument !== "function") return argument;
+    const callback: { call: typeof argument | undefined } = { call: argument };
+    this.#callbacks.add(callback);
     return (...args: readonly unknown[]): unknown =>
-      this.#isOver ? never() : Reflect.apply(argument, undefined, args);
+      callback.call === undefined ? never() : Reflect.apply(callback.call, undefined, args);
   }
 
   #whileAlive(result: Promise<unknown>): Promise<unknown> {

@@ -16,7 +16,8 @@ describe("a month of two agents and a server on virtual time", () => {
   it(`keeps every promise, and grows no more after its first week (SEED=${seed})`, async (test) => {
     const held: number[] = [];
     const onDay = (): void => void held.push(heldBytes());
-    const options = { seed, directory: undefined, days, eventEveryMinutes: 60, lookEverySeconds: 300, onDay };
+    const pace = { eventEveryMinutes: 60, lookEverySeconds: 300 };
+    const options = { seed, directory: undefined, maxEntries: 6, days, ...pace, onDay };
     await Scenario.run(options, ({ events, world }) => {
       test.diagnostic(JSON.stringify(events));
       const { x509Svids, jwtSvids } = world.ledger;

@@ -33,7 +33,7 @@ export class Scenario {
   private constructor(options: ScenarioOptions, world: World) {
     this.#options = options;
     this.#world = world;
-    this.#book = new EntryBook(world);
+    this.#book = new EntryBook(world, options.maxEntries);
   }
 
   /** `use` is called with the result before everything is closed. */
@@ -57,7 +57,7 @@ export class Scenario {
     await server.start();
     for (const host of hosts) await this.#world.newToken(host);
     for (const host of hosts) host.agent.start();
-    for (let index = 0; index < 8; index += 1) await this.#book.create();
+    for (let index = 0; index < this.#options.maxEntries / 2; index += 1) await this.#book.create();
     await this.#pass(5 * minute);
     if (!this.#world.isCalm) throw new Error("there is no calm to begin with");
     const endMs = clock.now() + this.#options.days * 24 * hour;

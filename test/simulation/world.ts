@@ -18,6 +18,8 @@ export interface WorldOptions {
   readonly seed: number;
   /** Of the server's store. `undefined` = in memory. */
   readonly directory: string | undefined;
+  /** At most so many at a time. */
+  readonly maxEntries: number;
 }
 
 /** An agent, its workloads, and what the simulation knows of both. */
