@@ -36,8 +36,8 @@ export function findSuites() {
   const plain = files.filter((file) => !file.endsWith(".full.test.ts"));
   const isSystem = (file) => /^(test\/(e2e|simulation|races)|demo)\//.test(file);
   return [
-    { name: "unit", files: plain.filter((file) => !isSystem(file)), budget: 150, needs: [], concurrency: 2 },
-    { name: "system", files: plain.filter(isSystem), budget: 170, needs: [], concurrency: 2 },
+    { name: "unit", files: plain.filter((file) => !isSystem(file)), budget: 300, needs: [], concurrency: 2 },
+    { name: "system", files: plain.filter(isSystem), budget: 400, needs: [], concurrency: 2 },
     ...files.filter((file) => file.endsWith(".full.test.ts")).map(fullSuite),
   ].filter((suite) => suite.files.length > 0);
 }
