@@ -3,12 +3,12 @@ import type { SPIFFEID__Output } from "../proto/gen/spire/api/types/SPIFFEID.ts"
 import { Selector, SpiffeId } from "../spiffe/index.ts";
 import { inputError } from "./exit-codes.ts";
 
-interface WireSpiffeId {
+export interface WireSpiffeId {
   readonly trust_domain: string;
   readonly path: string;
 }
 
-interface WireSelector {
+export interface WireSelector {
   readonly type: string;
   readonly value: string;
 }

@@ -15,10 +15,7 @@ function textAs<Value>(parse: (text: string) => Value) {
 }
 
 /** Text, or the object that the wire has: whichever it is, the problems are those of that form. */
-function textOrObject<Value, Text extends z.ZodType<Value>, Fields extends z.ZodType<Value>>(
-  text: Text,
-  fields: Fields,
-) {
+function textOrObject<Value>(text: z.ZodType<Value>, fields: z.ZodType<Value>) {
   return z.unknown().transform((value, context): Value => {
     const result = typeof value === "object" && value !== null ? fields.safeParse(value) : text.safeParse(value);
     if (result.success) return result.data;

@@ -40,6 +40,18 @@ export class Gate {
     this.#deps = deps;
   }
 
+  /** Refuses who may not call at all, while nothing of the request is decoded yet. `run` asks again. */
+  async admit(rpc: RpcDeclaration<never, never>, caller: Caller, context: CallContext): Promise<void> {
+    const startedMs = this.#deps.clock.monotonic();
+    try {
+      const decision = await this.#deps.authorizer.check(caller, rpc, undefined);
+      if (!decision.allow) throw decision.refusal;
+    } catch (error) {
+      this.#failed(rpc, caller, context, { as: "", request: undefined }, error, startedMs);
+      throw error;
+    }
+  }
+
   /** `read` gives the domain request (it may throw for a malformed one); `body` carries the call out. */
   async run<Request, Response>(
     rpc: RpcDeclaration<Request, Response>,

@@ -1,4 +1,3 @@
-import type { GuardedMethod } from "../authorization/index.ts";
 import { attestAgent } from "./agent/attest-agent.ts";
 import { banAgent } from "./agent/ban-agent.ts";
 import { countAgents } from "./agent/count-agents.ts";
@@ -16,6 +15,7 @@ import { countEntries } from "./entry/count-entries.ts";
 import { getEntry } from "./entry/get-entry.ts";
 import { listEntries } from "./entry/list-entries.ts";
 import { checkHealth } from "./health/check.ts";
+import type { RpcDeclaration } from "./rpc.ts";
 import { batchNewX509Svid } from "./svid/batch-new-x509-svid.ts";
 import { newJwtSvid } from "./svid/new-jwt-svid.ts";
 import { listConnections } from "./sync/list-connections.ts";
@@ -23,7 +23,7 @@ import { openSync } from "./sync/open.ts";
 import { waitApplied } from "./sync/wait-applied.ts";
 
 /** Every RPC that is served, with its declaration. What is not here answers Unimplemented. */
-export const servedRpcs: readonly GuardedMethod[] = [
+export const servedRpcs: readonly RpcDeclaration<never, never>[] = [
   attestAgent,
   banAgent,
   batchCreateEntry,

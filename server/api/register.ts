@@ -1,5 +1,7 @@
-import { RpcRouter } from "../../transport/index.ts";
+import { type Interceptor, RpcRouter } from "../../transport/index.ts";
+import { callerOf } from "../authorization/index.ts";
 import type { Gate } from "./gate.ts";
+import { servedRpcs } from "./methods.ts";
 import type { ServerServices } from "./server-services.ts";
 import { serveAgentService } from "./wire/agent-service.ts";
 import { serveEntryService } from "./wire/entry-service.ts";
@@ -7,7 +9,7 @@ import { serveBundleService, serveHealthService, serveSvidService, serveSyncServ
 
 /** All services on one router; admin socket and TCP serve the same, the gate tells their callers apart. */
 export function serverRouter(gate: Gate, services: ServerServices): RpcRouter {
-  const router = new RpcRouter();
+  const router = new RpcRouter().use(admission(gate));
   const to = { router, gate, services };
   serveAgentService(to);
   serveEntryService(to);
@@ -16,4 +18,14 @@ export function serverRouter(gate: Gate, services: ServerServices): RpcRouter {
   serveSyncService(to);
   serveHealthService(to);
   return router;
+}
+
+function admission(gate: Gate): Interceptor {
+  const declarations = new Map(servedRpcs.map((rpc) => [rpc.method, rpc]));
+  return async ({ context }, next) => {
+    const rpc = declarations.get(context.method);
+    if (rpc === undefined) throw new TypeError(`${context.method} is served without a declaration`);
+    await gate.admit(rpc, callerOf(context.peer), context);
+    await next();
+  };
 }

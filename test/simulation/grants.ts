@@ -53,7 +53,7 @@ export class Grants {
     return grants.some(
       ({ spiffeId, selectors, fromMs, untilMs }) =>
         spiffeId.equals(identity.id) &&
-        selectors.isSubsetOf(workload) &&
+        [...selectors].every((selector) => workload.has(selector)) &&
         fromMs <= nowMs &&
         untilMs >= sinceMs - toleranceMs,
     );

@@ -141,7 +141,7 @@ export class SimulatedServer {
 
   async stop(): Promise<void> {
     const running = this.#running;
-    await running?.life.outlasts(running.core[Symbol.asyncDispose]());
+    await running?.life.outlasts(Promise.resolve(running.core[Symbol.asyncDispose]()));
     if (running?.life === this.#life) this.crash();
   }
 

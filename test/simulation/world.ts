@@ -297,7 +297,7 @@ function workloadOf(host: Host, title: string): Workload | undefined {
 }
 
 function isFor(grant: Grant, workload: Workload): boolean {
-  return grant.selectors.isSubsetOf(workload.selectors);
+  return [...grant.selectors].every((selector) => workload.selectors.has(selector));
 }
 
 function lifeMs({ entry }: Grant): number {

@@ -34,7 +34,10 @@ export class RpcRouter {
   readonly #methods = new Map<string, RegisteredMethod>();
   readonly #interceptors: Interceptor[] = [];
 
-  /** Interceptors run in the order of `use`, the first outermost, with the request already decoded. */
+  /**
+   * Interceptors run in the order of `use`, the first outermost, before anything of the request is decoded: 4 MiB of
+   * empty list items decode for seconds, which nobody may ask for who is refused anyway.
+   */
   use(interceptor: Interceptor): this {
     this.#interceptors.push(interceptor);
     return this;
@@ -44,24 +47,24 @@ export class RpcRouter {
     definition: MethodDefinition<Request, Response, RequestOut, ResponseOut>,
     handler: UnaryHandler<RequestOut, Response>,
   ): this {
-    return this.#register(definition, "unary", async (call) => {
-      const request = decodeRequest(definition, await call.request());
-      await this.#intercept({ context: call.context, kind: "unary", request }, async () => {
+    return this.#register(definition, "unary", (call) =>
+      this.#intercept({ context: call.context, kind: "unary" }, async () => {
+        const request = decodeRequest(definition, await call.request());
         call.answer(encodeResponse(definition, await handler(request, call.context)));
-      });
-    });
+      }),
+    );
   }
 
   serverStream<Request, Response, RequestOut, ResponseOut>(
     definition: MethodDefinition<Request, Response, RequestOut, ResponseOut>,
     handler: ServerStreamHandler<RequestOut, Response>,
   ): this {
-    return this.#register(definition, "server-stream", async (call) => {
-      const request = decodeRequest(definition, await call.request());
-      await this.#intercept({ context: call.context, kind: "server-stream", request }, () =>
-        handler(request, call.context, responseSink(definition, call)),
-      );
-    });
+    return this.#register(definition, "server-stream", (call) =>
+      this.#intercept({ context: call.context, kind: "server-stream" }, async () => {
+        const request = decodeRequest(definition, await call.request());
+        await handler(request, call.context, responseSink(definition, call));
+      }),
+    );
   }
 
   bidi<Request, Response, RequestOut, ResponseOut>(
@@ -69,7 +72,7 @@ export class RpcRouter {
     handler: BidiHandler<RequestOut, Response>,
   ): this {
     return this.#register(definition, "bidi", (call) =>
-      this.#intercept({ context: call.context, kind: "bidi", request: undefined }, () =>
+      this.#intercept({ context: call.context, kind: "bidi" }, () =>
         handler(decodeRequests(definition, call.requests()), call.context, responseSink(definition, call)),
       ),
     );

@@ -42,14 +42,12 @@ export type BidiHandler<Request, Response> = (
   sink: ResponseSink<Response>,
 ) => Promise<void>;
 
-/** Wraps every call of a listener: authorisation, rate limit, audit. Calls `next` or throws. */
+/** Wraps every call of a listener before its request is decoded: authorisation, required headers. Calls `next` or throws. */
 export type Interceptor = (call: InterceptedCall, next: () => Promise<void>) => Promise<void>;
 
 export interface InterceptedCall {
   readonly context: RpcContext;
   readonly kind: "unary" | "server-stream" | "bidi";
-  /** Unary and server-stream: the decoded request. Bidi: `undefined`. */
-  readonly request: unknown;
 }
 
 /** Limits of one listener; every number is in docs/limits.md. */
