@@ -4,6 +4,7 @@ import { connect } from "node:net";
 import { describe, it } from "node:test";
 import { agentService, bundleService, entryService, healthService } from "../../proto/services.ts";
 import type { Logger } from "../../runtime/core/index.ts";
+import { rawCall } from "../../test/fakes/raw-grpc.ts";
 import { UnixService } from "../../test/fakes/unix-service.ts";
 import { commonErrors, type RpcContext, RpcRouter, ServiceError, transportLimits } from "../index.ts";
 import { frameMessage } from "./frame.ts";
@@ -241,6 +242,23 @@ describe("interceptors", () => {
     await using service = await UnixService.start({ router });
     await service.dial().unary(entryService.GetEntry, {}, { metadata: { "x-key": "v" } });
     assert.deepEqual(seen, ["outer unary", "inner v", "outer done"]);
+  });
+
+  it("refuse before the request is decoded, whole or even there", async () => {
+    const refusing = new RpcRouter()
+      .use(async () => {
+        throw commonErrors.error("ERR_UNIMPLEMENTED", "not for you");
+      })
+      .unary(entryService.GetEntry, async () => ({ id: "e" }));
+    const open = new RpcRouter().unary(entryService.GetEntry, async () => ({ id: "e" }));
+    await using refused = await UnixService.start({ router: refusing });
+    await using served = await UnixService.start({ router: open });
+    const undecodable = Buffer.from([0x0a, 0xff]);
+    const answer = await rawCall(refused.path, entryService.GetEntry.path, {}, undecodable);
+    assert.deepEqual([answer.status, answer.message], [12, "not for you"]);
+    assert.equal((await rawCall(served.path, entryService.GetEntry.path, {}, undecodable)).status, 3);
+    const endless = refused.dial().bidi({ ...entryService.GetEntry, requestStream: true, responseStream: true });
+    await assert.rejects(drain(endless.responses), { code: "ERR_UNIMPLEMENTED" });
   });
 
   it("that do not go on leave the caller with an error, not with silence", async () => {

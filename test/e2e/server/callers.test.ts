@@ -70,6 +70,12 @@ describe("callers on real sockets", () => {
     }
   });
 
+  it("decodes nothing that a stranger sends to a method that is not for strangers", async () => {
+    const undecodable = { ...entryService.BatchCreateEntry, requestSerialize: () => Buffer.from([0x0a, 0xff]) };
+    await assert.rejects(world.dial().unary(undecodable, {}), notAuthorized);
+    await assert.rejects(world.admin.unary(undecodable, {}), { code: "ERR_MALFORMED_REQUEST" });
+  });
+
   it("keeps agents' methods from strangers and from the admin socket", async () => {
     const stranger = world.dial();
     for (const [name, attempt] of Object.entries(forAgents)) {
