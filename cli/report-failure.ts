@@ -15,7 +15,7 @@ export function printFailure({ message, code, hint }: Failure, terminal: Termina
     terminal.err(JSON.stringify({ error: message, code, hint }));
     return;
   }
-  const label = terminal.colors ? picocolors.red("Error:") : "Error:";
+  const label = picocolors.createColors(terminal.colors).red("Error:");
   const [first = "", ...rest] = message.split("\n").map(printable);
   terminal.err([`${label} ${first}${code === undefined ? "" : ` (${code})`}`, ...rest].join("\n"));
   if (hint !== undefined) terminal.err(`       ${printable(hint)}`);

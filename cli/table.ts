@@ -10,8 +10,9 @@ const noLines = {
 
 /** A table without lines, one row of text per row, so that `grep` and `awk` can read it. */
 export function table(terminal: Terminal, head: readonly string[], rows: readonly (readonly string[])[]): string {
+  const { bold } = picocolors.createColors(terminal.colors);
   const result = new Table({
-    head: head.map((title) => (terminal.colors ? picocolors.bold(title) : title)),
+    head: head.map(bold),
     chars: noLines,
     style: { head: [], border: [], "padding-left": 0, "padding-right": 0 },
   });

@@ -69,9 +69,12 @@ function describe({ path, message }: z.core.$ZodIssue): string {
 }
 
 function listOf(problems: readonly string[]): string {
+  const [only] = problems;
+  if (only !== undefined && problems.length === 1) return only;
   const more = problems.length - shownProblems;
   const shown = problems.slice(0, shownProblems);
-  return (more > 0 ? [...shown, `and ${more} more problems`] : shown).join("\n");
+  const lines = more > 0 ? [...shown, `and ${more} more`] : shown;
+  return [`${problems.length} problems`, ...lines].join("\n  ");
 }
 
 function messageOf(error: unknown): string {

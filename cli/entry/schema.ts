@@ -28,9 +28,13 @@ const spiffeId = textOrObject(textAs(parseId), z.strictObject({ trust_domain: z.
 const selector = textOrObject(textAs(parseSelector), z.strictObject({ type: z.string(), value: z.string() }));
 const ttl = z.number().int().min(0).max(0x7fff_ffff);
 /** int64: a number, or text as protojson writes it. */
-const int64 = z.union([z.number().int().min(0).transform(String), z.string().regex(/^\d{1,15}$/)], {
-  error: "must be a whole number",
-});
+const whole = "must be a whole number";
+const int64 = z.union(
+  [z.number(whole).int(whole).min(0, whole).transform(String), z.string().regex(/^\d{1,15}$/, whole)],
+  {
+    error: whole,
+  },
+);
 
 /** One entry as people and SPIRE's tools write it: proto field names, or those of SPIRE's entry files. */
 export const entryInput = z
