@@ -1,6 +1,6 @@
 import type { Certificate } from "../certs/index.ts";
 import { type Clock, type Logger, type Metrics, type Random, TaskGroup } from "../runtime/core/index.ts";
-import { type SpiffeId, type TrustDomain, verifyX509Svid } from "../spiffe/index.ts";
+import { type TrustDomain, type VerifiedX509Svid, verifyX509Svid } from "../spiffe/index.ts";
 import { Gate } from "./api/gate.ts";
 import type { ServerServices } from "./api/server-services.ts";
 import { JoinTokenAttestor, type NodeAttestor } from "./attestation/index.ts";
@@ -68,7 +68,7 @@ export interface ServerCore extends AsyncDisposable {
   readonly health: HealthProbe;
   readonly tasks: TaskGroup;
   /** Judges the chain of a client (leaf first). Throws to refuse the connection. */
-  verifyPeer(chain: readonly Certificate[]): SpiffeId;
+  verifyPeer(chain: readonly Certificate[]): VerifiedX509Svid;
   /** Brings the gauges up to date; before a scrape. */
   measure(): void;
 }
@@ -193,10 +193,11 @@ function verifyPeer(
   registry: MemoryRegistry,
   chain: readonly Certificate[],
   atMs: number,
-): SpiffeId {
+): VerifiedX509Svid {
   const bundles = { get: (name: TrustDomain) => registry.bundle(name) };
-  const { id } = verifyX509Svid({ chain, bundles, atMs, usage: "client" });
-  if (id.isMemberOf(trustDomain) || adminIds.some((admin) => admin.equals(id))) return id;
+  const verified = verifyX509Svid({ chain, bundles, atMs, usage: "client" });
+  const { id } = verified;
+  if (id.isMemberOf(trustDomain) || adminIds.some((admin) => admin.equals(id))) return verified;
   throw serverErrors.error("ERR_NOT_AUTHORIZED", `${id} is of another trust domain and no configured admin`);
 }
 

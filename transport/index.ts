@@ -30,7 +30,7 @@ export type {
   UnaryHandler,
 } from "./grpc/types.ts";
 export { type TransportLimits, transportLimits } from "./limits.ts";
-export type { Peer, ProcessHandle, TlsPeer, UnixPeer } from "./peer.ts";
+export type { Peer, ProcessHandle, TlsPeer, UnixPeer, VerifiedPeer } from "./peer.ts";
 export { listenTls, type TlsListener, type TlsListenerOptions } from "./server/listen-tls.ts";
 export type { Listener, ListenerAddress } from "./server/listener.ts";
 export { type TransportMetrics, transportMetrics } from "./server/metrics.ts";

@@ -1,5 +1,4 @@
-import type { Certificate } from "../certs/index.ts";
-import type { SpiffeId } from "../spiffe/index.ts";
+import type { VerifiedX509Svid } from "../spiffe/index.ts";
 
 /** Who is at the other end of an accepted connection. Established once per connection, by the kernel or by TLS. */
 export type Peer = UnixPeer | TlsPeer;
@@ -32,5 +31,11 @@ export interface TlsPeer {
   readonly address: string;
   readonly port: number;
   /** Verified against the bundle of its own trust domain at the handshake; `undefined` without client certificate. */
-  readonly svid: { readonly id: SpiffeId; readonly chain: readonly Certificate[] } | undefined;
+  readonly svid: VerifiedPeer | undefined;
 }
+
+/**
+ * The path is what was verified (leaf … trust anchor). What the client sent besides is its word only and goes no
+ * further: it may hold certificates of anybody's making.
+ */
+export type VerifiedPeer = Pick<VerifiedX509Svid, "id" | "path">;

@@ -14,7 +14,7 @@ import type {
   SyncStatus,
   SyncStream,
 } from "../../proto/domain/link.ts";
-import type { SpiffeBundle, SpiffeId } from "../../spiffe/index.ts";
+import type { SpiffeBundle, VerifiedX509Svid } from "../../spiffe/index.ts";
 import type { ServiceError } from "../../transport/errors/service-error.ts";
 import { transportErrors } from "../../transport/errors/transport.ts";
 import { type AnonymousCaller, type SvidCaller, svidCaller } from "../authorization/index.ts";
@@ -34,7 +34,7 @@ import { openSync } from "./sync/open.ts";
 export interface ReachableServer {
   readonly gate: Gate;
   readonly services: ServerServices;
-  verifyPeer(chain: readonly Certificate[]): SpiffeId;
+  verifyPeer(chain: readonly Certificate[]): VerifiedX509Svid;
 }
 
 export interface InProcessLinkOptions {
@@ -154,7 +154,7 @@ export class InProcessLink implements ServerLink {
     if (this.#caller !== undefined) return this.#caller;
     const chain = shown.map((der) => Certificate.parse(der));
     try {
-      this.#caller = svidCaller(this.#server().verifyPeer(chain), chain, address);
+      this.#caller = svidCaller(this.#server().verifyPeer(chain), address);
       return this.#caller;
     } catch (cause) {
       throw transportErrors.error("ERR_CONNECT_FAILED", "the server refused the connection", { cause });

@@ -1,6 +1,6 @@
 import type { Certificate } from "../../certs/index.ts";
 import type { SpiffeId } from "../../spiffe/index.ts";
-import type { Peer } from "../../transport/index.ts";
+import type { Peer, VerifiedPeer } from "../../transport/index.ts";
 
 /** Who calls, as far as the connection proves it. Which class a caller is of depends on the method (Authorizer). */
 export type Caller = LocalCaller | AnonymousCaller | SvidCaller;
@@ -35,25 +35,24 @@ export interface SvidCaller {
 export function callerOf(peer: Peer): Caller {
   if (peer.kind === "unix") return { kind: "local", uid: peer.uid, gid: peer.gid, pid: peer.pid };
   if (peer.svid === undefined) return { kind: "anonymous", address: peer.address };
-  return svidCaller(peer.svid.id, peer.svid.chain, peer.address);
+  return svidCaller(peer.svid, peer.address);
 }
 
 const seen = new WeakMap<readonly Certificate[], SvidCaller>();
 
-/** `chain`: leaf first, verified, without the trust anchor. Computed once per connection. */
-export function svidCaller(id: SpiffeId, chain: readonly Certificate[], address: string): SvidCaller {
-  const known = seen.get(chain);
+/** Computed once per connection. */
+export function svidCaller({ id, path }: VerifiedPeer, address: string): SvidCaller {
+  const known = seen.get(path);
   if (known !== undefined) return known;
   const caller: SvidCaller = {
     kind: "svid",
     id,
     address,
-    serialNumber: chain[0]?.serialNumber ?? "",
-    notAfterMs: Math.min(...chain.map((certificate) => certificate.notAfter)),
-    // A chain that was sent with its anchor ends in a certificate that may name no key above its own.
-    authorityId: chain.at(-1)?.authorityKeyId ?? chain.at(-1)?.subjectKeyId ?? "",
+    serialNumber: path[0]?.serialNumber ?? "",
+    notAfterMs: Math.min(...path.map((certificate) => certificate.notAfter)),
+    authorityId: path.at(-1)?.subjectKeyId ?? "",
   };
-  seen.set(chain, caller);
+  seen.set(path, caller);
   return caller;
 }
 

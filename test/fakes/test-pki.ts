@@ -10,7 +10,7 @@ import {
   svidTbs,
 } from "../../certs/index.ts";
 import { systemRandom } from "../../runtime/core/index.ts";
-import { SpiffeBundle, type SpiffeId, TrustDomain, verifyX509Svid } from "../../spiffe/index.ts";
+import { SpiffeBundle, TrustDomain, type VerifiedX509Svid, verifyX509Svid } from "../../spiffe/index.ts";
 import type { TlsIdentity } from "../../transport/tls/index.ts";
 
 const hourMs = 3_600_000;
@@ -64,11 +64,17 @@ export class TestPki {
     return { chain: [der, ...this.#intermediates.map((certificate) => certificate.der)], key };
   }
 
+  /** A certificate of nobody's: name and key are this root's, the issuer (so it says) is `other`. */
+  crossSignedBy(other: TestPki): Certificate {
+    const signer = { certificate: other.root };
+    return authority(this.trustDomain, this.root.spkiDer, newKey().key, "1", signer);
+  }
+
   /** Accepts clients (or servers) of this trust domain and no other. */
-  readonly verify = (chain: readonly Certificate[]): SpiffeId => {
+  readonly verify = (chain: readonly Certificate[]): VerifiedX509Svid => {
     const bundle = SpiffeBundle.of(this.trustDomain, { x509Authorities: [{ certificate: this.root }] });
     const bundles = { get: (domain: TrustDomain) => (domain.equals(this.trustDomain) ? bundle : undefined) };
-    return verifyX509Svid({ chain, bundles, atMs: Date.now(), usage: "any" }).id;
+    return verifyX509Svid({ chain, bundles, atMs: Date.now(), usage: "any" });
   };
 }
 

@@ -32,7 +32,7 @@ export async function serveTls(server: FakeServer, options: TlsServerOptions = {
     router: routerOf(server),
     identity: () => ({ chain: [certificate.der], key }),
     verifyPeer: (chain) =>
-      verifyX509Svid({ chain, bundles: { get: () => issuer.bundle() }, atMs: systemClock.now(), usage: "client" }).id,
+      verifyX509Svid({ chain, bundles: { get: () => issuer.bundle() }, atMs: systemClock.now(), usage: "client" }),
   });
 }
 
@@ -76,5 +76,5 @@ function routerOf(server: FakeServer): RpcRouter {
 }
 
 function serialOf({ peer }: RpcContext): string | undefined {
-  return peer.kind === "tls" ? peer.svid?.chain[0]?.serialNumber : undefined;
+  return peer.kind === "tls" ? peer.svid?.path[0]?.serialNumber : undefined;
 }

@@ -1,8 +1,7 @@
 import type { Certificate } from "../../certs/index.ts";
 import { errorFields } from "../../runtime/core/index.ts";
-import type { SpiffeId } from "../../spiffe/index.ts";
 import { transportLimits } from "../limits.ts";
-import type { TlsPeer } from "../peer.ts";
+import type { TlsPeer, VerifiedPeer } from "../peer.ts";
 import { type AcceptedTls, createVerifiedTlsServer, type TlsIdentity, type VerifiedTlsServer } from "../tls/index.ts";
 import { type Listener, serverDeps } from "./listener.ts";
 import type { ListenerOptions } from "./options.ts";
@@ -16,7 +15,7 @@ export interface TlsListenerOptions extends ListenerOptions {
   /** Asked at the start and by `updateIdentity`. */
   readonly identity: () => TlsIdentity;
   /** Judges a client's chain against the bundle of its own trust domain; throws to refuse the connection. */
-  readonly verifyPeer: (chain: readonly Certificate[]) => SpiffeId;
+  readonly verifyPeer: (chain: readonly Certificate[]) => VerifiedPeer;
 }
 
 export interface TlsListener extends Listener {
@@ -37,7 +36,7 @@ export async function listenTls(options: TlsListenerOptions): Promise<TlsListene
   const rpc = new RpcServer(deps, () => {});
   const refusals = new Refusals(name, logger, metrics, clock);
   let connections = 0;
-  const tls = createVerifiedTlsServer<SpiffeId>({
+  const tls = createVerifiedTlsServer<VerifiedPeer>({
     identity: options.identity,
     clientCertificate: "optional",
     verifyPeer: options.verifyPeer,
@@ -65,9 +64,8 @@ export async function listenTls(options: TlsListenerOptions): Promise<TlsListene
   }
 }
 
-function toPeer({ address, port, client }: AcceptedTls<SpiffeId>, connectionId: string): TlsPeer {
-  const svid = client === undefined ? undefined : { id: client.verified, chain: client.chain };
-  return { kind: "tls", connectionId, address, port, svid };
+function toPeer({ address, port, client }: AcceptedTls<VerifiedPeer>, connectionId: string): TlsPeer {
+  return { kind: "tls", connectionId, address, port, svid: client?.verified };
 }
 
 class ServingTls implements TlsListener {

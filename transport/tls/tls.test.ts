@@ -9,7 +9,7 @@ import { describe, it } from "node:test";
 import { connect, createServer, type SecureVersion, type TLSSocket } from "node:tls";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
-import { encodePem } from "../../certs/index.ts";
+import { Certificate, encodePem } from "../../certs/index.ts";
 import { agentService, entryService, healthService } from "../../proto/services.ts";
 import { TestPki } from "../../test/fakes/test-pki.ts";
 import {
@@ -106,10 +106,24 @@ describe("a client over TLS", () => {
     const [peer] = peers;
     assert.ok(peer?.kind === "tls");
     assert.deepEqual(
-      peer.svid?.chain.map(({ der }) => Buffer.from(der)),
-      identity.chain.map((der) => Buffer.from(der)),
+      peer.svid?.path.map(({ der }) => Buffer.from(der)),
+      [...identity.chain, pki.root.der].map((der) => Buffer.from(der)),
     );
     assert.equal(peer.address, host);
+  });
+
+  it("cannot claim another authority by what it sends besides its chain", async () => {
+    const peers: Peer[] = [];
+    await using listener = await serve({ router: whoAmI((peer) => peers.push(peer)) });
+    const { chain, key } = pki.issue("/agent");
+    const forged = pki.crossSignedBy(TestPki.create("a.org", "2"));
+    await ask(listener, { identity: () => ({ chain: [...chain, forged.der], key }) });
+    const [peer] = peers;
+    assert.ok(peer?.kind === "tls");
+    assert.deepEqual(
+      peer.svid?.path.map(({ serialNumber }) => serialNumber),
+      [Certificate.parse(chain[0] ?? new Uint8Array()).serialNumber, pki.root.serialNumber],
+    );
   });
 
   it("may be anonymous", async () => {
@@ -360,7 +374,7 @@ describe("verified TLS without gRPC", () => {
       alpnProtocols: ["http/1.1"],
       limits: { handshakeTimeoutMs: 1_000, maxHalfOpen: 10, maxConnections: 10, maxConnectionsPerAddress: 10 },
       onConnection: ({ socket, client }) => {
-        seen.push(client?.verified.toString() ?? "");
+        seen.push(client?.verified.id.toString() ?? "");
         socket.end("hello");
       },
       onRefused: (reason) => seen.push(reason),
@@ -368,7 +382,7 @@ describe("verified TLS without gRPC", () => {
     const { port } = await server.listen({ host, port: 0 });
     const options = { host, port, verifyPeer: pki.verify, alpnProtocols: ["http/1.1"] };
     const { socket, verified } = await connectVerifiedTls({ ...options, identity: pki.issue("/client") });
-    assert.equal(verified.toString(), "spiffe://a.org/web");
+    assert.equal(verified.id.toString(), "spiffe://a.org/web");
     assert.equal(String((await once(socket, "data"))[0]), "hello");
     socket.destroy();
     const { received } = await bareClient({ address: { port } }, { alpn: "http/1.1", send: "GET / HTTP/1.1\r\n\r\n" });
