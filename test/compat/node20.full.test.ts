@@ -15,13 +15,26 @@ const work = mkdtempSync(join(tmpdir(), "cst-node20-"));
 const out = join(work, "out");
 
 function unitTests(folder: string): readonly string[] {
-  return globSync(`${folder}/**/*.test.ts`, { cwd: repository }).filter((path) => !path.endsWith(".full.test.ts"));
+  // certs/errors.test.ts judges the sources themselves, which are not what runs here.
+  const judgesSources = "certs/errors.test.ts";
+  return globSync(`${folder}/**/*.test.ts`, { cwd: repository }).filter(
+    (path) => !path.endsWith(".full.test.ts") && path !== judgesSources,
+  );
 }
 
 function emit(files: readonly string[]): void {
   const config = {
     extends: join(repository, "tsconfig.json"),
-    compilerOptions: { noEmit: false, noCheck: true, declaration: false, types: [], outDir: out, rootDir: repository },
+    compilerOptions: {
+      noEmit: false,
+      incremental: false,
+      noCheck: true,
+      declaration: false,
+      types: [],
+      tsBuildInfoFile: null,
+      outDir: out,
+      rootDir: repository,
+    },
     files: files.map((file) => join(repository, file)),
     include: [],
   };

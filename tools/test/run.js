@@ -1,6 +1,6 @@
 import { execFileSync, spawn } from "node:child_process";
 import { randomUUID } from "node:crypto";
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
@@ -37,6 +37,8 @@ function unmet(suite) {
 async function runSuite(suite) {
   const runId = randomUUID();
   const scratch = mkdtempSync(join(tmpdir(), "cst-"));
+  // Workloads of other uids must get to the sockets inside.
+  chmodSync(scratch, 0o755);
   const started = performance.now();
   process.stdout.write(`\n── ${suite.name} (${suite.files.length} file(s), budget ${suite.budget} s)\n`);
   const { counts, code, timedOut } = await spawnTests(suite, runId, scratch);
