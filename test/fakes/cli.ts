@@ -14,6 +14,9 @@ export interface CliOptions {
   readonly stdin?: string;
   readonly uid?: number;
   readonly colors?: boolean;
+  /** Hears what is printed while the command runs. */
+  readonly onOut?: (text: string) => void;
+  readonly onErr?: (text: string) => void;
 }
 
 /** One command line in this process, on streams that are kept. */
@@ -22,8 +25,14 @@ export async function cli(args: readonly string[], options: CliOptions = {}): Pr
   const err: string[] = [];
   const code = await runCli(args, {
     terminal: {
-      out: (text) => void out.push(text),
-      err: (text) => void err.push(text),
+      out: (text) => {
+        out.push(text);
+        options.onOut?.(text);
+      },
+      err: (text) => {
+        err.push(text);
+        options.onErr?.(text);
+      },
       colors: options.colors ?? false,
     },
     environment: options.environment ?? {},

@@ -2,9 +2,9 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { encodePkcs8 } from "../../certs/index.ts";
-import { workloadApiService } from "../../proto/services.ts";
+import { healthService, workloadApiService } from "../../proto/services.ts";
 import { noMetrics, silentLogger } from "../../runtime/core/index.ts";
-import type { SpiffeBundle, X509Svid } from "../../spiffe/index.ts";
+import type { SpiffeBundle, SpiffeId, X509Svid } from "../../spiffe/index.ts";
 import {
   defineErrors,
   type Listener,
@@ -17,6 +17,15 @@ import {
 export interface FakeUpdate {
   readonly svids: readonly X509Svid[];
   readonly bundles: readonly SpiffeBundle[];
+}
+
+/** A token that the test made; `claims` is what validation finds in it. */
+export interface FakeToken {
+  readonly id: SpiffeId;
+  readonly token: string;
+  readonly hint: string;
+  readonly audience: readonly string[];
+  readonly claims: Readonly<Record<string, string | number>>;
 }
 
 const errors = defineErrors({
@@ -33,6 +42,10 @@ export class FakeWorkloadApi implements AsyncDisposable {
   #state: Uint8Array | FakeUpdate | ServiceError = errors.error("ERR_FAKE_DENIED", "no identity issued");
   readonly #waiting = new Set<() => void>();
   #calls = 0;
+  /** Given to those who ask for the audience, in this order; valid for it. */
+  tokens: readonly FakeToken[] = [];
+  /** What grpc.health.v1 answers. */
+  isServing = true;
 
   private constructor() {
     this.#folder = mkdtempSync(join(tmpdir(), "w-"));
@@ -82,6 +95,20 @@ export class FakeWorkloadApi implements AsyncDisposable {
         if (this.#state === sent) await this.#changed(context.signal);
       }
     });
+    router.unary(workloadApiService.FetchJWTSVID, async ({ audience, spiffe_id }) => {
+      const svids = this.tokens.filter(
+        ({ id, audience: own }) =>
+          audience.every((one) => own.includes(one)) && (spiffe_id === "" || spiffe_id === id.toString()),
+      );
+      if (svids.length === 0) throw errors.error("ERR_FAKE_DENIED", "no identity issued");
+      return { svids: svids.map(({ id, token, hint }) => ({ spiffe_id: id.toString(), svid: token, hint })) };
+    });
+    router.unary(workloadApiService.ValidateJWTSVID, async ({ audience, svid }) => {
+      const found = this.tokens.find(({ token, audience: own }) => token === svid && own.includes(audience));
+      if (found === undefined) throw errors.error("ERR_FAKE_INVALID", "the token is not valid");
+      return { spiffe_id: found.id.toString(), claims: { fields: structFields(found.claims) } };
+    });
+    router.unary(healthService.Check, async () => ({ status: this.isServing ? 1 : 2 }));
     this.#listener = await listenUnix({
       path: `${this.#folder}/api.sock`,
       mode: 0o700,
@@ -116,6 +143,15 @@ export class FakeWorkloadApi implements AsyncDisposable {
       signal.addEventListener("abort", () => reject(errors.error("ERR_FAKE_AWAY", "over")), { once: true });
     });
   }
+}
+
+function structFields(claims: FakeToken["claims"]): Record<string, { stringValue: string } | { numberValue: number }> {
+  return Object.fromEntries(
+    Object.entries(claims).map(([name, value]) => [
+      name,
+      typeof value === "string" ? { stringValue: value } : { numberValue: value },
+    ]),
+  );
 }
 
 function encode({ svids, bundles }: FakeUpdate): Uint8Array {
