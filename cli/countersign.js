@@ -2,7 +2,6 @@
 // The start of every program of ours. Plain JavaScript, so that an old Node prints one clear line, and light, so that
 // --version and --help answer at once.
 import { readFileSync } from "node:fs";
-import { enableCompileCache } from "node:module";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { requireNode24 } from "../tools/node-version.js";
@@ -18,6 +17,8 @@ if (args.length === 1 && (args[0] === "--version" || args[0] === "-V")) {
 } else if (isDaemon(args) && !isHardened()) {
   restartHardened();
 } else {
+  // Not imported above: an old Node has no such function, and would say that instead.
+  const { enableCompileCache } = await import("node:module");
   // Not the default below /tmp: compiled code must not come from a folder that others can write.
   const cache = join(root, "node_modules", ".cache", "countersign");
   enableCompileCache(cache);

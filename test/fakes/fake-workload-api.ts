@@ -108,7 +108,7 @@ export class FakeWorkloadApi implements AsyncDisposable {
       if (found === undefined) throw errors.error("ERR_FAKE_INVALID", "the token is not valid");
       return { spiffe_id: found.id.toString(), claims: { fields: structFields(found.claims) } };
     });
-    router.unary(healthService.Check, async () => ({ status: this.isServing ? 1 : 2 }));
+    router.unary(healthService.Check, async () => ({ status: this.isServing ? (1 as const) : (2 as const) }));
     this.#listener = await listenUnix({
       path: `${this.#folder}/api.sock`,
       mode: 0o700,
