@@ -31,7 +31,11 @@ export const agentLimits = {
   },
   accountFileBytes: { value: 16_777_216, reason: "/etc/passwd and /etc/group, some 200,000 lines" },
   sweepIntervalMs: { value: 30_000, reason: "streams of ended processes are found at the latest after this" },
-  reattestationsPerTurn: { value: 256, reason: "callers attested before the event loop gets a turn; about 10 ms" },
+  attestationsPerTurn: { value: 256, reason: "callers attested before the event loop gets a turn; about 10 ms" },
+  callsPerUidAndTurn: {
+    value: 32,
+    reason: "new calls of one uid begun in a turn of the event loop; connections are accepted one a turn",
+  },
   svidBatch: { value: 500, reason: "SVIDs in one BatchNewX509SVID; SPIRE's server refuses more than 500 at once" },
   batchesInFlight: { value: 2, reason: "SVID batches under way: one is signed while the next is on the wire" },
   keysInFlight: { value: 4, reason: "keys made together: libuv's pool has four threads" },

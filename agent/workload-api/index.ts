@@ -30,8 +30,12 @@ export interface WorkloadApi extends Disposable {
 export function registerWorkloadApi(router: RpcRouter, deps: WorkloadApiDeps): WorkloadApi {
   const { clock, config, identities, logger, metrics, state } = deps;
   const telemetry = new WorkloadApiTelemetry(logger, metrics, clock);
-  const turnstile = new Turnstile(clock, agentLimits.reattestationsPerTurn.value);
-  const calls = new RunningCalls({ ...deps, holds: new HoldTable(config), turnstile }, telemetry);
+  const perTurn = agentLimits.attestationsPerTurn.value;
+  const turnstiles = {
+    opening: new Turnstile(clock, { perTurn, perUid: agentLimits.callsPerUidAndTurn.value }),
+    updating: new Turnstile(clock, { perTurn, perUid: perTurn }),
+  };
+  const calls = new RunningCalls({ ...deps, holds: new HoldTable(config), turnstiles }, telemetry);
   const handler: HandlerContext = { calls, telemetry, identities, config, state };
 
   router.use(requireSecurityHeader);

@@ -181,10 +181,10 @@ test("all watchers of one selector set are sent the same bytes, encoded once", a
 
 test("WAPI-14: a wide update is served in portions, so that the event loop turns in between", async () => {
   const clock = new FakeClock();
-  const turnstile = new Turnstile(clock, 2);
+  const turnstile = new Turnstile(clock, { perTurn: 2, perUid: 2 });
   const passed: number[] = [];
   const pass = async (index: number): Promise<void> => {
-    await turnstile.take();
+    await turnstile.take(1000);
     passed.push(index);
   };
   const all = Promise.all([0, 1, 2, 3, 4].map(pass));
@@ -193,7 +193,42 @@ test("WAPI-14: a wide update is served in portions, so that the event loop turns
   await clock.advance(0);
   await all;
   assert.deepEqual(passed, [0, 1, 2, 3, 4]);
-  assert.equal(turnstile.take(), undefined);
+  assert.equal(turnstile.take(1000), undefined);
+});
+
+test("calls of one uid that come all at once keep no other uid waiting", async () => {
+  const clock = new FakeClock();
+  const turnstile = new Turnstile(clock, { perTurn: 4, perUid: 2 });
+  const passed: string[] = [];
+  const pass = async (uid: number, index: number): Promise<void> => {
+    await turnstile.take(uid);
+    passed.push(`${uid}.${index}`);
+  };
+  const flood = Array.from({ length: 10 }, (_, index) => pass(1, index));
+  await settle();
+  assert.deepEqual(passed, ["1.0", "1.1"]);
+  const others = [pass(2, 0), pass(3, 0), pass(4, 0)];
+  await settle();
+  // There is room for two more in this turn, and the flooding uid may not have it.
+  assert.deepEqual(passed, ["1.0", "1.1", "2.0", "3.0"]);
+  clock.setTimer(0, () => passed.push("turn"));
+  await clock.advance(0);
+  await Promise.all([...flood, ...others]);
+  assert.ok(passed.indexOf("4.0") < passed.indexOf("1.4"), passed.join());
+  assert.equal(clock.pendingTimers, 0);
+});
+
+test("an uid that waits is let through in each turn, however many others do", async () => {
+  const clock = new FakeClock();
+  const turnstile = new Turnstile(clock, { perTurn: 2, perUid: 1 });
+  const passed: number[] = [];
+  const all = [1, 2, 3, 4, 5, 1, 2].map(async (uid) => {
+    await turnstile.take(uid);
+    passed.push(uid);
+  });
+  await clock.advance(0);
+  await Promise.all(all);
+  assert.deepEqual(passed, [1, 2, 3, 4, 5, 1, 2]);
 });
 
 test("WAPI-45: unknown fields of an empty request are ignored", async (context) => {

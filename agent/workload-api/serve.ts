@@ -57,6 +57,7 @@ export async function withCall<Result>(
 ): Promise<Result> {
   const call = handler.calls.open(context);
   try {
+    await call.begin();
     return await serve(call);
   } catch (error) {
     if (error instanceof ServiceError && !context.signal.aborted) {

@@ -1,30 +1,46 @@
 import type { Clock } from "../../runtime/core/index.ts";
 
+/** How many one turn of the event loop lets through. */
+export interface TurnstileLimits {
+  readonly perTurn: number;
+  /** Of one uid. */
+  readonly perUid: number;
+}
+
 /**
- * Lets `perTurn` through, then makes the rest wait for the event loop's next turn: one bundle change wakes thousands
- * of watchers at once, and new callers must not wait until the last of them was served.
+ * Lets so many through, then makes the rest wait for the event loop's next turn, uid by uid: one bundle change wakes
+ * thousands of watchers at once, one user can call thousands of times at once, and neither must keep another caller
+ * waiting. Nothing else may either: the loop accepts one connection a turn, so a turn has to be short.
  */
 export class Turnstile {
   readonly #clock: Clock;
-  readonly #perTurn: number;
-  readonly #queue: (() => void)[] = [];
+  readonly #limits: TurnstileLimits;
+  /** Who waits, by uid; the uid that was let through last is last. No queue is empty. */
+  readonly #queues = new Map<number, (() => void)[]>();
+  readonly #passed = new Map<number, number>();
   #left: number;
   #isTurnPending = false;
 
-  constructor(clock: Clock, perTurn: number) {
+  constructor(clock: Clock, limits: TurnstileLimits) {
     this.#clock = clock;
-    this.#perTurn = perTurn;
-    this.#left = perTurn;
+    this.#limits = limits;
+    this.#left = limits.perTurn;
   }
 
-  /** `undefined`: go on at once. First come, first served. */
-  take(): Promise<void> | undefined {
+  /** `undefined`: go on at once. Of one uid, first come, first served. */
+  take(uid: number): Promise<void> | undefined {
     this.#awaitTurn();
-    if (this.#left > 0) {
+    const queue = this.#queues.get(uid);
+    const passed = this.#passed.get(uid) ?? 0;
+    if (queue === undefined && this.#left > 0 && passed < this.#limits.perUid) {
       this.#left -= 1;
+      this.#passed.set(uid, passed + 1);
       return undefined;
     }
-    return new Promise((resolve) => void this.#queue.push(resolve));
+    return new Promise((resolve) => {
+      if (queue === undefined) this.#queues.set(uid, [resolve]);
+      else queue.push(resolve);
+    });
   }
 
   #awaitTurn(): void {
@@ -35,9 +51,19 @@ export class Turnstile {
 
   #turn(): void {
     this.#isTurnPending = false;
-    const admitted = this.#queue.splice(0, this.#perTurn);
-    this.#left = this.#perTurn - admitted.length;
-    if (this.#queue.length > 0 || admitted.length > 0) this.#awaitTurn();
+    this.#left = this.#limits.perTurn;
+    this.#passed.clear();
+    const admitted: (() => void)[] = [];
+    for (const [uid, queue] of [...this.#queues]) {
+      const next = queue.splice(0, Math.min(this.#left, this.#limits.perUid));
+      if (next.length === 0) break;
+      admitted.push(...next);
+      this.#left -= next.length;
+      this.#passed.set(uid, next.length);
+      this.#queues.delete(uid);
+      if (queue.length > 0) this.#queues.set(uid, queue);
+    }
+    if (this.#queues.size > 0 || admitted.length > 0) this.#awaitTurn();
     for (const admit of admitted) admit();
   }
 }

@@ -14,7 +14,7 @@ const woken = new Error("look again");
 /** What all calls of one Workload API share. */
 export interface CallResources extends WorkloadApiDeps {
   readonly holds: HoldTable;
-  readonly turnstile: Turnstile;
+  readonly turnstiles: { readonly opening: Turnstile; readonly updating: Turnstile };
 }
 
 /**
@@ -52,6 +52,11 @@ export class WorkloadCall implements Disposable {
     return this.#selectors;
   }
 
+  /** Waits for its turn: many calls of one uid keep no other waiting. Before anything else is done for the call. */
+  async begin(): Promise<void> {
+    await this.#pass(this.#resources.turnstiles.opening);
+  }
+
   /** Attests again. */
   async selectorsNow(): Promise<readonly Selector[]> {
     return await this.#interruptible(this.#resources.attestation.attest(this.caller, this.#context.signal));
@@ -72,8 +77,7 @@ export class WorkloadCall implements Disposable {
   /** Waits until there is something to look at (a new view, new selectors, the end of a hold), attests again, returns the view. */
   async next(): Promise<WorkloadView> {
     await this.#changed();
-    const turn = this.#resources.turnstile.take();
-    if (turn !== undefined) await this.#interruptible(turn);
+    await this.#pass(this.#resources.turnstiles.updating);
     return await this.#attestedView();
   }
 
@@ -121,6 +125,11 @@ export class WorkloadCall implements Disposable {
     this.release();
     this.#subscription?.close();
     this.#onClosed(this);
+  }
+
+  async #pass(turnstile: Turnstile): Promise<void> {
+    const turn = turnstile.take(this.caller.uid);
+    if (turn !== undefined) await this.#interruptible(turn);
   }
 
   async #attestedView(): Promise<WorkloadView> {
