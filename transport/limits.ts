@@ -18,17 +18,31 @@ const everyListener = {
     value: 5_000,
     reason: "TLS handshake, HTTP/2 preface; milliseconds usually, a second on slow links",
   },
-  idleTimeoutMs: { value: 60_000, reason: "a connection without calls; it is worth one new handshake" },
+  idleTimeoutMs: {
+    value: 60_000,
+    reason: "a connection without calls, worth one new handshake; also a request that does not end",
+  },
 } as const satisfies Partial<LimitTable<keyof ListenerLimits>>;
 
 const tcp: LimitTable<keyof ListenerLimits> = {
   ...everyListener,
   maxReceiveMessageBytes: { value: 4 * mebibyte, reason: "what SPIRE's servers and clients take (the gRPC default)" },
+  maxReceivingBytes: {
+    value: 256 * mebibyte,
+    reason: "requests not yet answered, of all; half of it for strangers. A thousand agents' batches at once",
+  },
+  maxReceivingBytesPerPeer: {
+    value: 16 * mebibyte,
+    reason: "one agent has two batches under way, an address a rack of agents that attest",
+  },
   maxSendMessageBytes: {
     value: 64 * mebibyte,
     reason: 'a page of everything ("page size 0"); clients of ours take as much',
   },
-  maxHalfOpen: { value: 512, reason: "unfinished handshakes; each costs a signature, so many strangers may be in one" },
+  maxHalfOpen: {
+    value: 512,
+    reason: "unfinished handshakes; one more drops the oldest, which has had its time when it is honest",
+  },
   maxConnectionsPerPeer: { value: 1_024, reason: "one address; a NAT gateway may hide a rack of agents" },
   maxConnections: { value: 20_000, reason: "10,000 agents and as many about to replace their connection" },
 };
@@ -36,6 +50,8 @@ const tcp: LimitTable<keyof ListenerLimits> = {
 const workloadSocket: LimitTable<keyof ListenerLimits> = {
   ...everyListener,
   maxReceiveMessageBytes: { value: mebibyte, reason: "the largest request is a JWT to validate" },
+  maxReceivingBytes: { value: 64 * mebibyte, reason: "requests not yet answered, of all; half of it only for root" },
+  maxReceivingBytesPerPeer: { value: 16 * mebibyte, reason: "one uid; a request has a few hundred bytes" },
   maxSendMessageBytes: {
     value: 16 * mebibyte,
     reason: "many identities with many bundles; clients' own default is 4 MiB",
@@ -52,6 +68,8 @@ const adminSocket: LimitTable<keyof ListenerLimits> = {
   ...everyListener,
   maxSessionMemoryMb: { value: 64, reason: "batches of entries from files, lists of everything" },
   maxReceiveMessageBytes: { value: 16 * mebibyte, reason: "batches of entries from a file" },
+  maxReceivingBytes: { value: 256 * mebibyte, reason: "requests not yet answered, of all; half of it only for root" },
+  maxReceivingBytesPerPeer: { value: 64 * mebibyte, reason: "one uid; a few controllers with the largest batches" },
   maxSendMessageBytes: { value: 256 * mebibyte, reason: "a list of all entries in one page" },
   maxHalfOpen: { value: 512, reason: "as many as may connect at all" },
   maxConnectionsPerPeer: { value: 256, reason: "one uid; scripts that run many commands at once" },
@@ -69,6 +87,8 @@ const general = {
     value: 64,
     reason: "places of both that only root gets: an operator can look while a flood goes on",
   },
+  strangersCalls: { value: 8_192, reason: "calls open over TCP without an SVID: attestations, bundle reads" },
+  strangersCallsPerAddress: { value: 1_024, reason: "one each on as many connections as an address may have" },
   sweepMs: { value: 30_000, reason: "how often streams whose process is gone are looked for" },
   socketPathBytes: { value: 107, reason: "sockaddr_un.sun_path less its NUL" },
   peerChain: { value: 10, reason: "certificates looked at in a peer's chain, leaf included" },

@@ -8,6 +8,8 @@ export const transportErrors: ErrorTable<
   | "ERR_CONNECT_FAILED"
   | "ERR_PEER_NOT_VERIFIED"
   | "ERR_TOO_MANY_STREAMS"
+  | "ERR_TOO_MANY_BYTES"
+  | "ERR_REQUEST_STALLED"
   | "ERR_CALL_PROTOCOL"
   | "ERR_SEND_QUEUE_FULL"
   | "ERR_SOCKET_PATH_TOO_LONG"
@@ -43,6 +45,16 @@ export const transportErrors: ErrorTable<
     status: "resourceExhausted",
     meaning: "The caller has as many calls open as one caller may (docs/limits.md).",
     fix: "reuse one open stream per process, and close those no longer read",
+  },
+  ERR_TOO_MANY_BYTES: {
+    status: "resourceExhausted",
+    meaning: "The requests that this caller, or all callers, have on their way take as much memory as they may.",
+    fix: "send fewer or smaller requests at once, and call again later",
+  },
+  ERR_REQUEST_STALLED: {
+    status: "deadlineExceeded",
+    meaning: "The request of a call was begun and not ended for a minute.",
+    fix: "end the request's side of the stream when the message is sent; look at the network between",
   },
   ERR_CALL_PROTOCOL: {
     status: "internal",

@@ -37,6 +37,28 @@ describe("FrameReader", () => {
     assert.throws(() => new FrameReader(10).push(Buffer.from([7, 0, 0, 0, 0])), { code: "ERR_MALFORMED_REQUEST" });
   });
 
+  it("holds no more than the unfinished message, however large the chunks were that brought it", () => {
+    const reader = new FrameReader(1_000);
+    const wire = frameMessage(new Uint8Array(1_000));
+    const slab = Buffer.alloc(64 * 1024);
+    for (let at = 0; at < 900; at += 1) {
+      slab[at] = wire[at] ?? 0;
+      reader.push(slab.subarray(at, at + 1));
+      assert.ok(reader.heldBytes <= Math.min(1_005, 2 * (at + 1) + 10), `${reader.heldBytes} after ${at + 1}`);
+    }
+    assert.equal(reader.push(wire.subarray(900)).length, 1);
+    assert.equal(reader.heldBytes, 0);
+    reader.push(wire.subarray(0, 900));
+    reader.drop();
+    assert.deepEqual([reader.heldBytes, reader.isMidMessage, reader.push(wire).length], [0, false, 1]);
+  });
+
+  it("does not reserve what a prefix only announces", () => {
+    const reader = new FrameReader(4 * 1024 * 1024);
+    reader.push(Buffer.from([0, 0, 0x40, 0, 0]));
+    assert.ok(reader.heldBytes <= 16, String(reader.heldBytes));
+  });
+
   it("knows when it is inside a message", () => {
     const reader = new FrameReader(10);
     reader.push(Buffer.from([0, 0, 0]));

@@ -5,6 +5,7 @@ import { grpcStatus, ServiceError } from "../errors/service-error.ts";
 import { transportErrors } from "../errors/transport.ts";
 import type { Peer } from "../peer.ts";
 import type { RpcServerDeps } from "../server/options.ts";
+import type { ReceiveShare } from "../server/receive-budget.ts";
 import { FrameReader, frameMessage } from "./frame.ts";
 import { MessageQueue } from "./message-queue.ts";
 import { encodeMessageText } from "./message-text.ts";
@@ -23,6 +24,7 @@ const callOver = transportErrors.error("ERR_CALL_CANCELLED", "the call is over")
 export interface CallOwner {
   readonly peer: Peer;
   readonly deps: RpcServerDeps;
+  readonly receiving: ReceiveShare;
   /** The stream is closed for good; called once. */
   onClosed(call: ServerCall): void;
 }
@@ -43,6 +45,13 @@ export class ServerCall implements WireCall, RpcContext {
   /** Set once the outcome is decided; what comes later does not change it. */
   #outcome: { readonly error: ServiceError | undefined } | undefined;
   #pendingWrites = 0;
+  /** The single request is awaited, or answered: it is in memory until the end of the call. */
+  #keepsRequest = false;
+  #isAwaitingRequest = false;
+  /** Bytes of complete messages that the handler has not taken, or keeps. */
+  #queuedBytes = 0;
+  /** As counted in the connection's share. */
+  #heldBytes = 0;
   #answer: Buffer | undefined;
 
   constructor(stream: ServerHttp2Stream, path: string, rawHeaders: readonly string[], owner: CallOwner) {
@@ -53,7 +62,11 @@ export class ServerCall implements WireCall, RpcContext {
     this.#startedAtMs = owner.deps.clock.monotonic();
     this.requestId = owner.deps.nextId();
     this.#reader = new FrameReader(owner.deps.limits.maxReceiveMessageBytes);
-    this.#requests = new MessageQueue(() => stream.resume());
+    this.#requests = new MessageQueue(() => {
+      // The handler has taken everything.
+      if (!this.#keepsRequest) this.#hold(0);
+      stream.resume();
+    });
     stream.on("error", () => {
       // Every stream error is followed by "close", which ends the call.
     });
@@ -107,16 +120,28 @@ export class ServerCall implements WireCall, RpcContext {
     this.#outcome = { error };
     this.#deadlineTimer?.cancel();
     this.#requests.fail(this.#endReason());
+    this.#reader.drop();
+    this.#hold(0);
     this.#abort?.abort(this.#endReason());
     this.#sendStatus(error);
   }
 
+  /** Ends the call when its request is not there in time. */
+  sweep(nowMs: number): void {
+    const { idleTimeoutMs } = this.#owner.deps.limits;
+    if (!this.#isAwaitingRequest || nowMs - this.#startedAtMs < idleTimeoutMs) return;
+    this.end(transportErrors.error("ERR_REQUEST_STALLED", `the request did not end within ${idleTimeoutMs} ms`));
+  }
+
   async request(): Promise<Buffer> {
     let request: Buffer | undefined;
+    this.#keepsRequest = true;
+    this.#isAwaitingRequest = true;
     for await (const message of this.#requests) {
       if (request !== undefined) throw commonErrors.error("ERR_MALFORMED_REQUEST", "more than one request message");
       request = message;
     }
+    this.#isAwaitingRequest = false;
     if (request === undefined) throw commonErrors.error("ERR_MALFORMED_REQUEST", "no request message");
     return request;
   }
@@ -170,6 +195,8 @@ export class ServerCall implements WireCall, RpcContext {
       if (this.#outcome !== undefined) return;
       try {
         const messages = this.#reader.push(chunk);
+        for (const message of messages) this.#queuedBytes += message.length;
+        this.#hold(this.#queuedBytes);
         if (messages.length === 0) this.#stream.resume();
         this.#requests.push(messages);
       } catch (error) {
@@ -182,6 +209,18 @@ export class ServerCall implements WireCall, RpcContext {
         isCut ? commonErrors.error("ERR_MALFORMED_REQUEST", "the request ends inside a message") : undefined,
       );
     });
+  }
+
+  /** `queuedBytes` and what the unfinished message takes are counted from now on. */
+  #hold(queuedBytes: number): void {
+    this.#queuedBytes = queuedBytes;
+    const held = queuedBytes + this.#reader.heldBytes;
+    const more = held - this.#heldBytes;
+    if (more > 0 && !this.#owner.receiving.take(more)) {
+      throw transportErrors.error("ERR_TOO_MANY_BYTES", "too many bytes of requests are on their way");
+    }
+    if (more < 0) this.#owner.receiving.give(-more);
+    this.#heldBytes = held;
   }
 
   #sendHeaders(): void {

@@ -11,12 +11,14 @@ import type { ServiceError } from "../errors/service-error.ts";
 import { transportErrors } from "../errors/transport.ts";
 import type { Peer } from "../peer.ts";
 import type { RpcServerDeps } from "../server/options.ts";
+import type { ReceiveShare } from "../server/receive-budget.ts";
 import { notGrpc, ServerCall } from "./server-call.ts";
 
 /** The HTTP/2 session of one accepted connection, whose peer is established already. */
 export class ServerConnection {
   readonly peer: Peer;
   readonly deps: RpcServerDeps;
+  readonly receiving: ReceiveShare;
   readonly #session: ServerHttp2Session;
   readonly #calls = new Set<ServerCall>();
   readonly #onGone: (connection: ServerConnection) => void;
@@ -27,6 +29,7 @@ export class ServerConnection {
   constructor(socket: Duplex, peer: Peer, deps: RpcServerDeps, onGone: (connection: ServerConnection) => void) {
     this.peer = peer;
     this.deps = deps;
+    this.receiving = deps.receiving.shareOf(peer);
     this.#onGone = onGone;
     this.#idleSinceMs = deps.clock.monotonic();
     this.#session = performServerHandshake(socket, sessionOptions(deps));
@@ -50,8 +53,12 @@ export class ServerConnection {
     return this.#calls.size;
   }
 
-  /** Closes it when it has been silent too long: no HTTP/2 preface in time, or no call for the idle time. */
+  /**
+   * Closes it when it has been silent too long: no HTTP/2 preface in time, or no call for the idle time. Ends calls
+   * whose request does not end.
+   */
   sweep(nowMs: number): void {
+    for (const call of [...this.#calls]) call.sweep(nowMs);
     if (this.#idleSinceMs === undefined) return;
     const silentMs = nowMs - this.#idleSinceMs;
     if (!this.#isGreeted && silentMs >= this.deps.limits.handshakeTimeoutMs) this.destroy();

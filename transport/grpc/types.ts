@@ -56,10 +56,13 @@ export interface ListenerLimits {
   readonly maxSessionMemoryMb: number;
   readonly maxMetadataBytes: number;
   readonly maxReceiveMessageBytes: number;
+  /** Memory for requests that are not answered yet: of all connections, and of one peer. */
+  readonly maxReceivingBytes: number;
+  readonly maxReceivingBytesPerPeer: number;
   readonly maxSendMessageBytes: number;
   /** TLS handshake and HTTP/2 preface, milliseconds. */
   readonly handshakeTimeoutMs: number;
-  /** A connection without streams is closed after, milliseconds. */
+  /** A connection without streams is closed after, and a call whose request does not end; milliseconds. */
   readonly idleTimeoutMs: number;
   /** Connections accepted whose handshake is not finished. */
   readonly maxHalfOpen: number;

@@ -1,10 +1,11 @@
 import type { Certificate } from "../../certs/index.ts";
 import { errorFields } from "../../runtime/core/index.ts";
 import { transportLimits } from "../limits.ts";
-import type { TlsPeer, VerifiedPeer } from "../peer.ts";
+import type { Peer, TlsPeer, VerifiedPeer } from "../peer.ts";
 import { type AcceptedTls, createVerifiedTlsServer, type TlsIdentity, type VerifiedTlsServer } from "../tls/index.ts";
 import { type Listener, serverDeps } from "./listener.ts";
-import type { ListenerOptions } from "./options.ts";
+import type { CallAdmission, ListenerOptions } from "./options.ts";
+import { Quota } from "./quota.ts";
 import { Refusals } from "./refusals.ts";
 import { RpcServer } from "./rpc-server.ts";
 
@@ -29,9 +30,7 @@ export interface TlsListener extends Listener {
  * refused unless `verifyPeer` accepts it. Rejects `ERR_LISTEN_FAILED`.
  */
 export async function listenTls(options: TlsListenerOptions): Promise<TlsListener> {
-  // Over TCP each connection has its own stream limit, and each address its connection limit.
-  const admission = { enter: () => true, leave: () => {} };
-  const deps = serverDeps(options, { name: "tcp", limits: transportLimits.tcp, admission });
+  const deps = serverDeps(options, { name: "tcp", limits: transportLimits.tcp, admission: strangersAdmission() });
   const { limits, name, logger, metrics, clock } = deps;
   const rpc = new RpcServer(deps, () => {});
   const refusals = new Refusals(name, logger, metrics, clock);
@@ -62,6 +61,19 @@ export async function listenTls(options: TlsListenerOptions): Promise<TlsListene
     await rpc.close(0);
     throw error;
   }
+}
+
+/** Who has an SVID is bound by the streams of a connection; strangers, who have any number of those, in all. */
+function strangersAdmission(): CallAdmission {
+  const { strangersCalls: total, strangersCallsPerAddress: perKey } = transportLimits;
+  const quota = new Quota({ total, perKey });
+  const isStranger = (peer: Peer): peer is TlsPeer => peer.kind === "tls" && peer.svid === undefined;
+  return {
+    enter: (peer) => !isStranger(peer) || quota.enter(peer.address),
+    leave: (peer) => {
+      if (isStranger(peer)) quota.leave(peer.address);
+    },
+  };
 }
 
 function toPeer({ address, port, client }: AcceptedTls<VerifiedPeer>, connectionId: string): TlsPeer {

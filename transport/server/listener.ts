@@ -4,6 +4,7 @@ import type { ListenerLimits } from "../grpc/types.ts";
 import type { Peer } from "../peer.ts";
 import { toTransportMetrics } from "./metrics.ts";
 import type { CallAdmission, ListenerOptions, RpcServerDeps } from "./options.ts";
+import { ReceiveBudget } from "./receive-budget.ts";
 
 export type ListenerAddress =
   | { readonly kind: "unix"; readonly path: string }
@@ -28,11 +29,13 @@ export function serverDeps(
   const random = options.random ?? systemRandom;
   const prefix = Buffer.from(random.bytes(6)).toString("hex");
   let calls = 0;
+  const limits = options.limits ?? defaults.limits;
   return {
     name: options.name ?? defaults.name,
     router: options.router,
-    limits: options.limits ?? defaults.limits,
+    limits,
     admission: defaults.admission,
+    receiving: new ReceiveBudget({ total: limits.maxReceivingBytes, perPeer: limits.maxReceivingBytesPerPeer }),
     logger: options.logger ?? silentLogger,
     metrics: toTransportMetrics(options.metrics ?? noMetrics),
     clock: options.clock ?? systemClock,

@@ -3,6 +3,7 @@ import type { RpcRouter } from "../grpc/router.ts";
 import type { ListenerLimits } from "../grpc/types.ts";
 import type { Peer } from "../peer.ts";
 import type { TransportMetrics } from "./metrics.ts";
+import type { ReceiveBudget } from "./receive-budget.ts";
 
 /** What every listener takes besides its address. */
 export interface ListenerOptions {
@@ -31,6 +32,7 @@ export interface RpcServerDeps {
   readonly router: RpcRouter;
   readonly limits: ListenerLimits;
   readonly admission: CallAdmission;
+  readonly receiving: ReceiveBudget;
   readonly logger: Logger;
   readonly metrics: TransportMetrics;
   readonly clock: Clock;

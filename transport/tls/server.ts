@@ -153,13 +153,19 @@ class TlsAcceptor<Verified> implements VerifiedTlsServer {
       this.#halfOpen.delete(key);
       this.#places.leave(address);
     });
-    if (this.#halfOpen.size >= this.#options.limits.maxHalfOpen) {
-      this.#refuse("too-many-half-open", address, undefined);
+    if (this.#halfOpen.size >= this.#options.limits.maxHalfOpen) this.#dropOldestHalfOpen();
+    this.#halfOpen.set(key, socket);
+    this.#tls.emit("connection", socket);
+  }
+
+  /** An honest handshake takes milliseconds: in a flood it is the silent ones that are old, and they must not keep others out. */
+  #dropOldestHalfOpen(): void {
+    for (const [key, socket] of this.#halfOpen) {
+      this.#halfOpen.delete(key);
+      this.#refuse("too-many-half-open", socket.remoteAddress ?? "", undefined);
       socket.destroy();
       return;
     }
-    this.#halfOpen.set(key, socket);
-    this.#tls.emit("connection", socket);
   }
 
   #judge(socket: TLSSocket): void {

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { connect as connectHttp2 } from "node:http2";
 import { connect as connectTcp, createServer as createTcpServer, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -12,6 +13,7 @@ import { promisify } from "node:util";
 import { Certificate, encodePem } from "../../certs/index.ts";
 import { agentService, entryService, healthService } from "../../proto/services.ts";
 import { TestPki } from "../../test/fakes/test-pki.ts";
+import { frameMessage } from "../grpc/frame.ts";
 import {
   type DialTlsOptions,
   dialTls,
@@ -296,15 +298,47 @@ describe("the limits of a TLS listener", () => {
     assert.equal((await bareClient(listener, { alpn: "h2" })).isOpen, true);
   });
 
-  it("hold unfinished handshakes at the limit", async () => {
+  it("hold unfinished handshakes at the limit, and let the oldest give way to who comes", async () => {
     const slow = { ...limits, maxHalfOpen: 2, handshakeTimeoutMs: 60_000 };
     await using listener = await serve({ limits: slow });
-    const silent = Array.from({ length: 2 }, () => connectTcp(listener.address.port, host).on("error", () => {}));
-    await Promise.all(silent.map((socket) => once(socket, "connect")));
-    await assert.rejects(ask(listener), { code: "ERR_CONNECT_FAILED" });
-    silent[0]?.destroy();
+    const silent: Socket[] = [];
+    for (let count = 0; count < 3; count += 1) {
+      const socket = connectTcp(listener.address.port, host).on("error", () => {});
+      await once(socket.resume(), "connect");
+      silent.push(socket);
+    }
+    const [first, second, third] = silent;
+    assert.ok(first !== undefined && second !== undefined && third !== undefined);
+    if (!first.closed) await once(first, "close");
+    const dropped = once(second, "close");
+    assert.equal(await ask(listener), "anonymous");
+    await dropped;
+    assert.equal(third.closed, false);
+    third.destroy();
+  });
+
+  it("hold the calls of strangers from one address at the limit, and those of agents not", async () => {
+    await using listener = await serve();
+    const sessions = Array.from({ length: 11 }, () =>
+      connectHttp2(`https://${host}:${listener.address.port}`, { rejectUnauthorized: false }).on("error", () => {}),
+    );
+    const statuses: unknown[] = [];
+    for (const [index, session] of sessions.entries()) {
+      for (let call = 0; call < (index < 10 ? 100 : 30); call += 1) {
+        const path = healthService.Watch.path;
+        const stream = session.request({ ":method": "POST", ":path": path, "content-type": "application/grpc" });
+        stream.on("error", () => {});
+        stream.on("response", (headers) => statuses.push(headers["grpc-status"])).resume();
+        stream.end(frameMessage(new Uint8Array()));
+      }
+    }
+    while (statuses.length < 1_030) await new Promise((resolve) => setImmediate(resolve));
+    assert.equal(statuses.filter((status) => status === "8").length, 1_030 - transportLimits.strangersCallsPerAddress);
+    await assert.rejects(ask(listener), { code: "ERR_TOO_MANY_STREAMS" });
+    const identity = pki.issue("/agent");
+    assert.equal(await ask(listener, { identity: () => identity }), "spiffe://a.org/agent");
+    for (const session of sessions) session.destroy();
     await eventually(() => ask(listener));
-    silent[1]?.destroy();
   });
 
   it("hold connections per address at the limit", async () => {
