@@ -97,6 +97,34 @@ test("WAPI-06: processes of different uids and gids get their own identities and
   ]);
 });
 
+test("a user who mounts their own program over another path, in namespaces of their own, does not get its identity", async (context) => {
+  const { path, identities, node } = await startAgent(context);
+  const trusted = "/usr/bin/env";
+  identities.put(
+    { entryId: "1", path: "/trusted", selectors: [`unix:path:${trusted}`] },
+    { entryId: "2", path: "/by-path", selectors: ["unix:uid:5001", `unix:path:${node}`] },
+    { entryId: "3", path: "/one", selectors: ["unix:uid:5001"] },
+  );
+  const inNamespaces = (script: string) => ["--user", "--map-root-user", "--mount", "sh", "-c", script];
+  const run = (exe: string) => `exec ${exe} --input-type=module --eval "$0" ${path}`;
+  const askFrom = async (args: readonly string[]): Promise<string> => {
+    const child = spawn("unshare", [...args, program], {
+      uid: 5001,
+      gid: 6001,
+      cwd: "/",
+      stdio: ["ignore", "pipe", "inherit"],
+    });
+    let output = "";
+    for await (const chunk of child.stdout) output += String(chunk);
+    return output.split("\n")[0] ?? "";
+  };
+  assert.equal(
+    await askFrom(inNamespaces(`mount --bind ${node} ${trusted} && ${run(trusted)}`)),
+    "spiffe://a.test/one",
+  );
+  assert.equal(await askFrom(["--fork", "sh", "-c", run(node)]), "spiffe://a.test/by-path,spiffe://a.test/one");
+});
+
 test("a process that connects as root and then becomes another user is served as neither", async (context) => {
   const { path, identities, node } = await startAgent(context);
   identities.put(

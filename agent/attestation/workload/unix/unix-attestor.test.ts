@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, readlinkSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
@@ -32,12 +32,19 @@ function setUp(context: TestContext, options: { maxExecutableBytes?: number; pro
 }
 
 /** A /proc with one process of the given credentials. */
-function fakeProc(context: TestContext, status: string, exe?: string): string {
+function fakeProc(
+  context: TestContext,
+  status: string,
+  exe?: string,
+  userNamespace = readlinkSync("/proc/self/ns/user"),
+): string {
   const root = mkdtempSync(join(tmpdir(), "cs-proc-"));
   context.after(() => rmSync(root, { recursive: true }));
   mkdirSync(join(root, "77"));
   writeFileSync(join(root, "77", "status"), status);
   if (exe !== undefined) symlinkSync(exe, join(root, "77", "exe"));
+  mkdirSync(join(root, "77", "ns"));
+  symlinkSync(userNamespace, join(root, "77", "ns", "user"));
   return root;
 }
 
@@ -108,6 +115,18 @@ test("an executable that cannot be read fails the attestation only where an entr
   );
   for (const prefix of ["unix:path:", "unix:sha256:"]) {
     await assert.rejects(attestor.attest(web(), wanting(prefix)), { code: "ERR_EXECUTABLE_UNREADABLE" });
+  }
+});
+
+test("a caller in another user namespace has no selectors of its executable, whatever /proc shows", async (context) => {
+  for (const [userNamespace, count] of [
+    [readlinkSync("/proc/self/ns/user"), 2],
+    ["user:[1]", 0],
+  ] as const) {
+    const { attestor } = setUp(context, { procRoot: fakeProc(context, webStatus, "/bin/sh", userNamespace) });
+    const selectors = await attestor.attest(web(), wanting("unix:path:", "unix:sha256:"));
+    assert.equal(selectors.filter(({ value }) => /^(path|sha256):/.test(value)).length, count);
+    assert.ok(selectors.map(String).includes("unix:uid:1001"));
   }
 });
 

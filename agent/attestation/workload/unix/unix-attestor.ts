@@ -9,6 +9,7 @@ import { ExecutableDigests } from "./executable-digests.ts";
 import { executablePath } from "./executable-path.ts";
 import { HashThread } from "./hash-thread.ts";
 import { type ProcessCredentials, ProcessStatus, parseCredentialLines } from "./process-status.ts";
+import { UserNamespace } from "./user-namespace.ts";
 
 export interface UnixAttestorOptions {
   /** An executable larger than this is not hashed but refused. Default 1 GiB. */
@@ -34,7 +35,8 @@ interface Finding {
  * uid, gid and groups are the kernel's record of who connected and must agree with /proc now. Names come from
  * /etc/passwd and /etc/group; an id without a name makes no name selector. `path` is made whenever it may be read,
  * `sha256` only when an entry on this agent asks for one; where an entry asks for either and the executable cannot be
- * read, the attestation fails.
+ * read, the attestation fails. A caller in a user namespace of its own has neither: in there it decides itself what its
+ * executable is called.
  *
  * @throws ServiceError ERR_CALLER_MISMATCH, ERR_CALLER_GONE, ERR_EXECUTABLE_UNREADABLE, ERR_EXECUTABLE_TOO_LARGE,
  *   ERR_ATTESTATION_FAILED
@@ -43,6 +45,7 @@ export class UnixAttestor implements WorkloadAttestor, AsyncDisposable {
   readonly name = "unix";
   readonly #procRoot: string;
   readonly #status: ProcessStatus;
+  readonly #userNamespace: UserNamespace;
   readonly #users: AccountNames;
   readonly #groups: AccountNames;
   readonly #thread: HashThread;
@@ -53,6 +56,7 @@ export class UnixAttestor implements WorkloadAttestor, AsyncDisposable {
     const fileBytes = agentLimits.accountFileBytes.value;
     this.#procRoot = options.procRoot ?? "/proc";
     this.#status = new ProcessStatus(this.#procRoot, agentLimits.procStatusBytes.value);
+    this.#userNamespace = new UserNamespace(this.#procRoot);
     this.#users = new AccountNames(options.passwdPath ?? "/etc/passwd", fileBytes, clock);
     this.#groups = new AccountNames(options.groupPath ?? "/etc/group", fileBytes, clock);
     this.#thread = new HashThread(clock);
@@ -70,16 +74,18 @@ export class UnixAttestor implements WorkloadAttestor, AsyncDisposable {
     const credentialLines = this.#credentialLines(caller);
     const credentials =
       last?.credentialLines === credentialLines ? last.credentials : this.#agreed(caller, credentialLines);
-    const path = this.#path(caller, wants);
+    const shownPath = this.#path(caller, wants);
     const found = this.#digest(caller, wants);
-    const digest = typeof found === "object" ? await found : found;
+    const foundDigest = typeof found === "object" ? await found : found;
     // Hashing took time, in which the process may have become another program or user.
-    if (typeof found === "object" && !this.#isStill(caller, wants, credentialLines, path)) {
+    if (typeof found === "object" && !this.#isStill(caller, wants, credentialLines, shownPath)) {
       throw workloadAttestationErrors.error(
         "ERR_ATTESTATION_FAILED",
         "the calling process changed while it was attested",
       );
     }
+    const isOurs = this.#userNamespace.holds(caller.pid);
+    const [path, digest] = isOurs ? [shownPath, foundDigest] : [undefined, undefined];
     const namesVersion = this.#users.refresh() + this.#groups.refresh();
     if (
       last !== undefined &&
