@@ -14,7 +14,7 @@ export interface AgentDelivery {
 }
 
 export interface WaitAppliedDeps {
-  readonly registry: Pick<Registry, "nodes" | "reached">;
+  readonly registry: Pick<Registry, "nodes" | "reached" | "entry">;
   readonly authorized: AuthorizedEntries;
   readonly feed: Pick<Feed, "head">;
   readonly connections: ConnectionTable;
@@ -23,8 +23,8 @@ export interface WaitAppliedDeps {
 
 /**
  * Waits until the agents that serve the entries have applied them and hold servable SVIDs where they prefetch, or the time
- * is over. Agents that are not connected are named, not waited for. Entries that no longer exist concern the agents that
- * have not acknowledged everything yet.
+ * is over. Agents that are not connected are named, not waited for. Entries that were changed or no longer exist may have been
+ * another agent's before: they also concern the agents that have not acknowledged everything yet.
  */
 export async function waitApplied(
   deps: WaitAppliedDeps,
@@ -61,12 +61,13 @@ interface Watched {
 
 function concernedAgents(deps: WaitAppliedDeps, entryIds: readonly string[]): readonly Watched[] {
   const now = deps.clock.now() / 1000;
+  const wereElsewhere = entryIds.some((id) => deps.registry.entry(id)?.revisionNumber !== 0);
   const watched: Watched[] = [];
   for (const node of deps.registry.nodes()) {
     const session = deps.connections.session(node.id);
     const serves = entryIds.some((id) => deps.authorized.authorizedEntry(node.id, id) !== undefined);
     const isGone = node.banned || (session === undefined && node.expiresAt < now);
-    if (serves ? !isGone : session !== undefined && !session.isUpToDate) {
+    if (serves ? !isGone : wereElsewhere && session !== undefined && !session.isUpToDate) {
       watched.push({ agentId: node.id, session, target: session?.newest });
     }
   }

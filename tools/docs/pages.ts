@@ -7,6 +7,7 @@ import { agentLimits } from "../../agent/limits.ts";
 import { workloadApiErrors } from "../../agent/workload-api/errors.ts";
 import { certsErrorSpecs } from "../../certs/errors.ts";
 import { certsLimits } from "../../certs/limits.ts";
+import { cliErrorSpecs } from "../../cli/errors.ts";
 import { environmentName, type SettingsTable } from "../../runtime/host/config/index.ts";
 import { workloadErrorSpecs } from "../../sdk/errors.ts";
 import { serverSettings } from "../../server/config/settings.ts";
@@ -30,6 +31,7 @@ const errorTables: readonly (readonly [string, string, Specs])[] = [
   ["Workload API", "From the agent to workloads.", { ...workloadApiErrors.specs, ...workloadAttestationErrors.specs }],
   ["SPIFFE values", "Identities, SVIDs and bundles that are not what they must be.", spiffeErrorSpecs],
   ["Certificates and keys", "DER, certificates, requests, keys and chains.", certsErrorSpecs],
+  ["Command line", "From `countersign` itself.", cliErrorSpecs],
   ["Node SDK", "Thrown by `@countersign/workload`.", workloadErrorSpecs],
 ];
 
