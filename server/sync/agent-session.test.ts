@@ -504,6 +504,15 @@ describe("waitApplied()", () => {
     assert.deepEqual(states(await waiting), [["a", "applied"]]);
   });
 
+  it("does not wait for an agent that lags with something else", async () => {
+    const world = new World();
+    world.registry.apply(entryItem(entryOf("e1", "a")), nodeItem(nodeOf("b")));
+    world.connect();
+    await settle();
+    world.registry.apply(entryItem(entryOf("eb", "b")));
+    assert.deepEqual(states(await world.wait(["eb"])), [["b", "disconnected"]]);
+  });
+
   it("stops when its caller goes away", async () => {
     const world = new World();
     world.registry.apply(entryItem(entryOf("e1", "a")));

@@ -41,7 +41,8 @@ export async function resumeEntries(
 
 /**
  * The agent's own node (its selectors choose aliases), and entries that are somebody's parent or a node alias. A deleted
- * parent cannot be told from another deleted entry; then the digest of the page is what tells the agent.
+ * parent cannot be told from another deleted entry, and an entry that expired since is in the feed only once its row is
+ * removed: then the digest of the page is what tells the agent.
  */
 function mayMoveOthers(change: Change, agentKey: string, parents: ReadonlySet<string>): boolean {
   if (change.type === "node") return change.key === agentKey;
