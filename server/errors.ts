@@ -142,6 +142,12 @@ export const serverErrors = defineErrors({
     meaning: "The database file is damaged, or it is not a Countersign database. It is never repaired silently.",
     fix: "stop the server and restore the data directory from a backup",
   },
+  ERR_STORE_LOST: {
+    status: "failedPrecondition",
+    meaning:
+      "The database is empty while the keys directory beside it holds keys of another one: it was lost or moved.",
+    fix: "restore the database from a backup; to begin a new trust domain all the same, move the keys directory away",
+  },
   ERR_STORE_LOCKED: {
     status: "failedPrecondition",
     meaning: "Another running server has this data directory open.",

@@ -18,11 +18,13 @@ import {
 import { hardenProcess, ServiceError } from "../transport/index.ts";
 import { selfSigned } from "./authority/upstream/self-signed.ts";
 import { configWarnings, loadServerConfig, type ServerConfig, type ServerConfigSources } from "./config/index.ts";
+import { serverErrors } from "./errors.ts";
 import { OnDemandRunner } from "./issuance/on-demand-runner.ts";
 import { WorkerPool } from "./issuance/worker-pool.ts";
 import { DiskKeyManager } from "./keymanager/disk/disk-key-manager.ts";
 import { MemoryKeyManager } from "./keymanager/memory/memory-key-manager.ts";
 import { type Server, startServer } from "./start.ts";
+import type { Store } from "./store/ports.ts";
 import { openSqliteStore } from "./store/sqlite/open.ts";
 
 export interface ServerProgram extends ServerConfigSources {
@@ -43,6 +45,7 @@ const needsOperator: ReadonlySet<string> = new Set([
   "ERR_KEY_CORRUPT",
   "ERR_STORE_CORRUPT",
   "ERR_STORE_LOCKED",
+  "ERR_STORE_LOST",
   "ERR_STORE_SCHEMA_NEWER",
 ]);
 
@@ -106,11 +109,10 @@ async function start(config: ServerConfig, program: ServerProgram, host: Host): 
   const workers = Math.min(mostWorkers, availableParallelism());
   const runner = new OnDemandRunner({ clock, pool: () => new WorkerPool({ workers, clock, random, logger }) });
   adapters.defer(() => runner.close());
-  const [store, keyManager] = await Promise.all([
-    openSqliteStore({ directory: dataDir, trustDomain, clock, random, logger }),
-    config.keyManager === "memory" ? new MemoryKeyManager() : DiskKeyManager.open(join(dataDir, "keys")),
-  ]);
-  adapters.use(store);
+  const disk = config.keyManager === "memory" ? undefined : await DiskKeyManager.open(join(dataDir, "keys"));
+  const store = adapters.use(await openSqliteStore({ directory: dataDir, trustDomain, clock, random, logger }));
+  if (disk !== undefined) await refuseKeysOfLostStore(store, disk);
+  const keyManager = disk ?? new MemoryKeyManager();
   return startServer(config, {
     clock,
     random,
@@ -123,6 +125,17 @@ async function start(config: ServerConfig, program: ServerProgram, host: Host): 
     serverVersion: program.version,
     adminSocketFd: passedSockets(program.env, program.pid)[0]?.fd,
   });
+}
+
+/**
+ * An empty database beside keys that signed for another one was lost, not new: to go on would make a new trust domain of
+ * the same name, which none of the agents and workloads out there trusts. @throws ERR_STORE_LOST
+ */
+async function refuseKeysOfLostStore(store: Store, keys: DiskKeyManager): Promise<void> {
+  if ((await store.listAuthorities()).length > 0) return;
+  const own = `${await store.serverId()}.`;
+  if ((await keys.listKeyIds()).every((keyId) => keyId.startsWith(own))) return;
+  throw serverErrors.error("ERR_STORE_LOST", "the database is new, but the keys directory holds keys of an older one");
 }
 
 function sayReady(

@@ -43,7 +43,7 @@ export class NodeFiles implements NodeStore {
 
   /** @throws ServiceError `ERR_NODE_STATE_CORRUPT` */
   async loadState(): Promise<NodeState | undefined> {
-    const text = await readFileBounded(this.#statePath, agentLimits.nodeStateBytes.value);
+    const text = await this.#read(this.#statePath);
     if (text === undefined) return undefined;
     return this.#orCorrupt(this.#statePath, () => {
       const form = stateForm.parse(JSON.parse(text));
@@ -71,9 +71,14 @@ export class NodeFiles implements NodeStore {
 
   /** @throws ServiceError `ERR_NODE_STATE_CORRUPT` */
   async loadBundle(): Promise<SpiffeBundle | undefined> {
-    const text = await readFileBounded(this.#bundlePath, agentLimits.nodeStateBytes.value);
+    const text = await this.#read(this.#bundlePath);
     if (text === undefined) return undefined;
-    return this.#orCorrupt(this.#bundlePath, () => SpiffeBundle.parseJwks(this.#trustDomain, text).bundle);
+    return this.#orCorrupt(this.#bundlePath, () => {
+      const { bundle } = SpiffeBundle.parseJwks(this.#trustDomain, text);
+      // A reader skips what it cannot use. What was stored here could be used: a server was verified with it.
+      if (bundle.x509Authorities.length === 0) throw new Error("it holds no usable X.509 authority");
+      return bundle;
+    });
   }
 
   async saveBundle(bundle: SpiffeBundle): Promise<void> {
@@ -85,13 +90,26 @@ export class NodeFiles implements NodeStore {
     return nodeIdentity(this.#trustDomain, decodePkcs8(Buffer.from(form.key, "base64")), chain, form.can_reattest);
   }
 
+  async #read(path: string): Promise<string | undefined> {
+    try {
+      return await readFileBounded(path, agentLimits.nodeStateBytes.value);
+    } catch (cause) {
+      if (cause instanceof RangeError) throw corrupt(path, cause);
+      throw cause;
+    }
+  }
+
   #orCorrupt<T>(path: string, read: () => T): T {
     try {
       return read();
     } catch (cause) {
-      throw agentErrors.error("ERR_NODE_STATE_CORRUPT", `${path} cannot be read`, { cause });
+      throw corrupt(path, cause);
     }
   }
+}
+
+function corrupt(path: string, cause: unknown): Error {
+  return agentErrors.error("ERR_NODE_STATE_CORRUPT", `${path} cannot be read`, { cause });
 }
 
 function identityToForm(identity: NodeIdentity): z.infer<typeof identityForm> {

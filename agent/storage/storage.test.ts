@@ -114,8 +114,12 @@ describe("NodeFiles", () => {
     await assert.rejects(files.loadState(), { code: "ERR_NODE_STATE_CORRUPT" });
     await writeFile(join(folder, "identity.json"), "{}");
     await assert.rejects(files.loadState(), { code: "ERR_NODE_STATE_CORRUPT" });
-    await writeFile(join(folder, "bundle.json"), "PEM?");
-    await assert.rejects(files.loadBundle(), { code: "ERR_NODE_STATE_CORRUPT" });
+    for (const unusable of ["PEM?", '{"keys":[]}', '{"keys":[{"use":"x509-svid","kty":"EC","x5c":["AAAA"]}]}']) {
+      await writeFile(join(folder, "bundle.json"), unusable);
+      await assert.rejects(files.loadBundle(), { code: "ERR_NODE_STATE_CORRUPT" });
+    }
+    await writeFile(join(folder, "identity.json"), Buffer.alloc(17 * 1024 * 1024, 0x20));
+    await assert.rejects(files.loadState(), { code: "ERR_NODE_STATE_CORRUPT" });
   });
 });
 

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { mkdtempSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
@@ -127,5 +127,19 @@ ${parts}`,
     );
     program.child.kill("SIGTERM");
     assert.equal(await program.exited, 0);
+  });
+
+  it("does not become another server of the same name when its database is lost", async () => {
+    const database = `${directory}/data/server.db`;
+    renameSync(database, `${database}.backup`);
+    for (const lost of ["gone", "emptied", "still new"]) {
+      if (lost === "emptied") writeFileSync(database, "");
+      const restarted = new Program(config);
+      assert.equal(await restarted.exited, 5, lost);
+      assert.ok(restarted.lines.some((line) => line["error_code"] === "ERR_STORE_LOST"));
+    }
+    renameSync(`${database}.backup`, database);
+    program = new Program(config);
+    await program.ready();
   });
 });
