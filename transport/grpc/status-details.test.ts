@@ -77,6 +77,22 @@ describe("google.rpc.Status details", () => {
     assert.equal(decodeStatusDetails(bytes).details.length, 1);
   });
 
+  it("give no code that is none: it would be printed on a terminal", () => {
+    const info = declared.lookupType("t.ErrorInfo");
+    for (const [reason, code] of [
+      ["ERR_TEST", "ERR_TEST"],
+      ["ERR_\u001b[2J", undefined],
+      ["ERR_TEST\n", undefined],
+      [`ERR_${"A".repeat(61)}`, undefined],
+      ["", undefined],
+    ] as const) {
+      const value = info.encode({ reason, domain: "countersign", metadata: {} }).finish();
+      const details = [{ type_url: "type.googleapis.com/google.rpc.ErrorInfo", value }];
+      const bytes = declared.lookupType("t.Status").encode({ code: 7, message: "m", details }).finish();
+      assert.equal(decodeStatusDetails(bytes).code, code);
+    }
+  });
+
   it("that are garbage are ignored", () => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 60 }), (bytes) => {

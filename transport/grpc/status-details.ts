@@ -70,6 +70,9 @@ function encodeRetryInfo(delayMs: number): Uint8Array {
   return Writer.create().uint32(0x0a).bytes(duration.finish()).finish();
 }
 
+/** Codes are printed, logged and counted as they are: nothing else may come in their place. */
+const codeForm = /^ERR_[A-Z0-9_]{1,60}$/;
+
 export interface StatusDetails {
   /** Our own error code, when the other side is one of ours. */
   readonly code: string | undefined;
@@ -102,7 +105,7 @@ function readStatus(bytes: Uint8Array): StatusDetails {
     if (url === typeUrl.errorInfo) {
       const { reason, domain, metadata } = readErrorInfo(value);
       details.push({ kind: "error-info", metadata });
-      if (domain !== errorDomain) continue;
+      if (domain !== errorDomain || !codeForm.test(reason)) continue;
       code = reason;
       fix = metadata["fix"];
     }

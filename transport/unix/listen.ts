@@ -1,4 +1,4 @@
-import { chmodSync } from "node:fs";
+import { chmodSync, lstatSync } from "node:fs";
 import { createServer, type ListenOptions, type Server, type Socket } from "node:net";
 import type { Timer } from "../../runtime/core/index.ts";
 import { transportErrors } from "../errors/transport.ts";
@@ -94,7 +94,7 @@ class UnixAcceptor implements UnixListener {
     const target = inheritedFd === undefined ? { path } : { fd: inheritedFd };
     try {
       await listenWithMode(this.#server, { ...target, backlog: transportLimits.backlog }, mode);
-      if (inheritedFd === undefined) chmodSync(path, mode);
+      if (inheritedFd === undefined) correctMode(path, mode);
     } catch (cause) {
       const text = cause instanceof Error ? cause.message : String(cause);
       await this.#rpc.close(0);
@@ -214,6 +214,15 @@ function listenWithMode(
       process.umask(before);
     }
   });
+}
+
+/**
+ * Where the directory has a default ACL, that decided instead of the umask. Whoever may write to the directory can put a
+ * link in the socket's place, which chmod would follow: it is not called without need, nor on what is no socket.
+ */
+function correctMode(path: string, mode: number): void {
+  const made = lstatSync(path);
+  if (made.isSocket() && (made.mode & 0o777) !== mode) chmodSync(path, mode);
 }
 
 /** The accepted socket's descriptor. Node has no public way to it; -1 (no credentials) once the socket is closed. */
