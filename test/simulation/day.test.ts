@@ -12,7 +12,7 @@ describe("a day of two agents and a server on virtual time", () => {
   it(`keeps every promise through rotations, crashes and partitions (SEED=${seed})`, async (test) => {
     const directory = mkdtempSync(join(tmpdir(), "day-"));
     test.after(() => rmSync(directory, { recursive: true, force: true }));
-    const options = { seed, directory, maxEntries: 14, days: 1, eventEveryMinutes: 8, lookEverySeconds: 60 };
+    const options = { seed, directory, maxEntries: 8, days: 1, eventEveryMinutes: 8, lookEverySeconds: 60 };
     await Scenario.run(options, ({ events, world }) => {
       test.diagnostic(JSON.stringify(events));
       const { x509Svids, jwtSvids } = world.ledger;

@@ -1,7 +1,7 @@
 import type { RegistrationEntry } from "../../proto/domain/entry.ts";
 import type { EntryDraft } from "../../server/domain/entry-rules.ts";
 import type { SpiffeId } from "../../spiffe/index.ts";
-import type { World } from "./world.ts";
+import { groupPath, type World } from "./world.ts";
 
 const selectorChoices = [
   ["unix:uid:1"],
@@ -10,8 +10,6 @@ const selectorChoices = [
   ["unix:gid:1"],
   ["unix:uid:2", "unix:user:db"],
 ];
-/** A parent below the agents, reached through link entries that come and go. */
-const groupPath = "/group";
 
 /** The operator: makes, changes and deletes entries, and remembers what the server acknowledged. */
 export class EntryBook {

@@ -42,6 +42,12 @@ export class Grants {
     return [...this.#byEntry.values()].flat().filter(({ untilMs }) => untilMs > nowMs);
   }
 
+  endedSince(sinceMs: number): readonly Grant[] {
+    return [...this.#byEntry.values()]
+      .flat()
+      .filter(({ untilMs }) => untilMs >= sinceMs && untilMs !== Number.POSITIVE_INFINITY);
+  }
+
   /** Was this identity granted, to such a workload, at some time after the agent was last told anything? */
   wasGranted(
     identity: { readonly entryId: string; readonly id: SpiffeId },

@@ -30,7 +30,7 @@ export interface SimulatedAgentOptions {
   /** An answer of the server was lost. */
   readonly onLoss: () => void;
   /** The agent found that its entries are not the server's, although it was told all that changed. */
-  readonly onMismatch: (what: string) => void;
+  readonly onMismatch: (what: "a snapshot" | "a change" | "a resumption", sinceMs: number) => void;
 }
 
 /** What a host's memory file system keeps while only the agent crashes: the bytes that were stored. */
@@ -217,7 +217,8 @@ export class SimulatedAgent {
    */
   #mismatched(isSnapshot: boolean): void {
     const isResumption = this.#options.clock.now() - this.#welcomedMs < 1_000;
-    if (isSnapshot || !isResumption) this.#options.onMismatch(isSnapshot ? "a snapshot" : "a change");
+    const what = isSnapshot ? "a snapshot" : isResumption ? "a resumption" : "a change";
+    this.#options.onMismatch(what, this.#toldBeforeMs);
     this.mended += 1;
     this.lastToldMs = this.#toldBeforeMs;
   }

@@ -1,7 +1,7 @@
 import type { AgentCore, WorkloadView } from "../../agent/index.ts";
 import type { Random } from "../../runtime/core/index.ts";
 import type { AuthorityRecord } from "../../server/domain/authority.ts";
-import { type TrustDomain, verifyJwtSvid } from "../../spiffe/index.ts";
+import { type SpiffeBundle, type TrustDomain, verifyJwtSvid } from "../../spiffe/index.ts";
 import { ServiceError } from "../../transport/index.ts";
 import { FakeClock } from "../fakes/fake-clock.ts";
 import { seededRandom } from "../fakes/seeded-random.ts";
@@ -41,6 +41,9 @@ const leftShare = 0.42;
 const defaultLifeMs = 3_600_000;
 /** In calm weather: what rotates, expires, follows and waits; none of it grows with time. */
 const maxTimers = 150;
+
+/** A parent below the agents, reached through link entries that come and go. */
+export const groupPath = "/group";
 
 const selectorSets = {
   web: ["unix:uid:1"],
@@ -178,7 +181,16 @@ export class World implements AsyncDisposable {
         for (const workload of host.workloads) workload.leave();
       },
       onLoss: () => this.disturbed(),
-      onMismatch: (what) => this.#violated(`after ${what} agent ${name} has other entries than the server says`),
+      onMismatch: (what, sinceMs) => {
+        // See server/sync/resume.ts for what a resumption cannot tell.
+        this.recordGrants();
+        if (
+          what === "a resumption" &&
+          host.grants.endedSince(sinceMs).some((grant) => isLink(grant) || hasExpired(grant))
+        )
+          return;
+        this.#violated(`after ${what} agent ${name} has other entries than the server says`);
+      },
     });
     const host: Host = {
       agent,
@@ -249,9 +261,20 @@ export class World implements AsyncDisposable {
           `workload ${workload.name} is served [${served}] instead of [${wanted}], withheld ${JSON.stringify(view?.withheld)}`,
         );
       }
+      if (view?.withheld.length !== 0) {
+        this.#violated(`workload ${workload.name} does not get what it should: ${JSON.stringify(view?.withheld)}`);
+      }
+      if (view !== undefined && authoritiesOf(view.ownBundle) !== this.#serverAuthorities()) {
+        this.#violated(`workload ${workload.name} has another bundle than the server`);
+      }
       if (view?.isCurrent !== true) this.#violated(`the view of workload ${workload.name} is not current`);
     }
     host.wellMs = nowMs;
+  }
+
+  #serverAuthorities(): string {
+    const bundle = this.server.core?.registry.bundle(this.trustDomain);
+    return bundle === undefined ? "" : authoritiesOf(bundle);
   }
 
   #judgeAuthorities(records: readonly AuthorityRecord[]): void {
@@ -292,8 +315,21 @@ export class World implements AsyncDisposable {
 
 const jwtRefusals: ReadonlySet<string> = new Set(["ERR_JWT_UNAVAILABLE", "ERR_ENTRY_GONE", "ERR_ENTRY_NOT_FOUND"]);
 
+function authoritiesOf(bundle: SpiffeBundle): string {
+  const x509 = bundle.x509Authorities.map(({ certificate }) => certificate.subjectKeyId);
+  return [...x509, ...bundle.jwtAuthorities.map(({ keyId }) => keyId)].sort().join();
+}
+
 function workloadOf(host: Host, title: string): Workload | undefined {
   return host.workloads.find(({ name }) => name.endsWith(`/${title}`));
+}
+
+function isLink({ spiffeId }: Grant): boolean {
+  return spiffeId.path === groupPath;
+}
+
+function hasExpired({ entry, untilMs }: Grant): boolean {
+  return entry.expiresAt * 1000 === untilMs;
 }
 
 function isFor(grant: Grant, workload: Workload): boolean {
