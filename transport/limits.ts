@@ -93,6 +93,10 @@ const general = {
   socketPathBytes: { value: 107, reason: "sockaddr_un.sun_path less its NUL" },
   peerChain: { value: 10, reason: "certificates looked at in a peer's chain, leaf included" },
   connectTimeoutMs: { value: 10_000, reason: "dialling: TCP and TLS together" },
+  requestFields: {
+    value: 10_000,
+    reason: "items of one request. Clients send batches of 50 to 500; a million empty ones take seconds to decode",
+  },
   sendQueueBytes: { value: 16 * mebibyte, reason: "what a call may have queued towards a peer that does not read" },
 } as const satisfies Readonly<Record<string, Limit>>;
 

@@ -1,5 +1,7 @@
 import type { MethodDefinition } from "../../proto/method.ts";
 import { commonErrors } from "../errors/common.ts";
+import { transportLimits } from "../limits.ts";
+import { hasMoreFields } from "./request-fields.ts";
 import type {
   BidiHandler,
   InterceptedCall,
@@ -109,6 +111,12 @@ function decodeRequest<RequestOut>(
   definition: { readonly requestDeserialize: (bytes: Buffer) => RequestOut },
   bytes: Buffer,
 ): RequestOut {
+  if (hasMoreFields(bytes, transportLimits.requestFields)) {
+    throw commonErrors.error(
+      "ERR_MESSAGE_TOO_LARGE",
+      `the request has more than ${transportLimits.requestFields} items`,
+    );
+  }
   try {
     return definition.requestDeserialize(bytes);
   } catch (cause) {
