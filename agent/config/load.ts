@@ -38,7 +38,9 @@ const serverForm = /^(?:\[([0-9A-Fa-f:.%]+)\]|([^:[\]]+)):(\d{1,5})$/;
  * @throws ConfigError naming every problem of every source.
  */
 export async function loadAgentConfig(sources: AgentConfigSources): Promise<AgentConfig> {
-  const { COUNTERSIGN_AGENT_CONFIG: configVariable, ...env } = sources.env;
+  const { COUNTERSIGN_AGENT_CONFIG: configVariable, COUNTERSIGN_AGENT_SOCKET: socketVariable, ...rest } = sources.env;
+  // The variable that tells the CLI where the socket is tells the agent where to make it.
+  const env = { ...(socketVariable === undefined ? {} : { COUNTERSIGN_AGENT_SOCKET_PATH: socketVariable }), ...rest };
   const path = sources.flags.config ?? configVariable;
   const problems: ConfigProblem[] = [];
   const flags = settingFlags(sources.flags, problems);

@@ -37,7 +37,9 @@ const bindForm = /^(?:\[([0-9A-Fa-f:.%]+)\]|([^:[\]]*)):(\d{1,5})$/;
  * @throws ConfigError naming every problem of every source.
  */
 export async function loadServerConfig(sources: ServerConfigSources): Promise<ServerConfig> {
-  const { COUNTERSIGN_SERVER_CONFIG: configVariable, ...env } = sources.env;
+  const { COUNTERSIGN_SERVER_CONFIG: configVariable, COUNTERSIGN_SERVER_SOCKET: socketVariable, ...rest } = sources.env;
+  // The variable that tells the CLI where the socket is tells the server where to make it.
+  const env = { ...(socketVariable === undefined ? {} : { COUNTERSIGN_SERVER_SOCKET_PATH: socketVariable }), ...rest };
   const path = sources.flags.config ?? configVariable;
   const problems: ConfigProblem[] = [];
   const flags = settingFlags(sources.flags, problems);

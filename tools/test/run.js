@@ -7,7 +7,9 @@ import { createInterface } from "node:readline";
 import { findSuites, missingNeeds } from "./suites.js";
 
 export async function run({ full, only }) {
-  const chosen = findSuites().filter((suite) => only.length === 0 || only.some((word) => suite.name.includes(word)));
+  const chosen = findSuites()
+    .map((suite) => narrowed(suite, only))
+    .filter((suite) => suite.files.length > 0);
   const leftOut = [];
   const failures = [];
   const total = { passed: 0, failed: 0 };
@@ -27,6 +29,12 @@ export async function run({ full, only }) {
   if (full) failures.push(...leftOut.map(({ suite, reason }) => `${suite.name}: left out, ${reason}`));
   report(leftOut, failures, total);
   return failures.length === 0 && total.failed === 0 && total.passed > 0 ? 0 : 1;
+}
+
+/** All of a suite, or the files whose path has one of the words. */
+function narrowed(suite, only) {
+  if (only.length === 0 || only.some((word) => suite.name === word)) return suite;
+  return { ...suite, files: suite.files.filter((file) => only.some((word) => file.includes(word))) };
 }
 
 function unmet(suite) {
@@ -61,6 +69,8 @@ function spawnTests(suite, runId, scratch) {
     process.execPath,
     [
       "--test",
+      // A file that hangs is named and fails alone.
+      `--test-timeout=${Math.floor(suite.budget * 900)}`,
       `--test-concurrency=${suite.concurrency}`,
       `--test-reporter=${new URL("./reporter.js", import.meta.url).pathname}`,
       "--test-reporter-destination=stdout",

@@ -1,9 +1,11 @@
 import type { SyncAck, SyncHello, SyncStatus } from "../../../proto/domain/link.ts";
+import { serverLimits } from "../../limits.ts";
 import { AgentSession, type SyncDeps, type SyncSink } from "../../sync/index.ts";
+import { type PostStatusNeeds, postStatus } from "../agent/post-status.ts";
 import { callingAgent } from "../calling-agent.ts";
 import type { Call, RpcDeclaration } from "../rpc.ts";
 
-export interface OpenSyncNeeds {
+export interface OpenSyncNeeds extends PostStatusNeeds {
   readonly sync: SyncDeps;
 }
 
@@ -25,6 +27,10 @@ export const openSync: RpcDeclaration<SyncHello, void> & {
   rate: { class: "sync" },
   audit: { kind: "read", fields: ({ agentVersion }) => ({ agent_version: agentVersion.slice(0, 255) }) },
   isStream: true,
-  handle: ({ sync }, hello, call, inbound, send) =>
-    new AgentSession(callingAgent(call).id, sync).run(hello, inbound, send, call.signal),
+  handle: async (needs, hello, call, inbound, send) => {
+    const session = new AgentSession(callingAgent(call).id, needs.sync);
+    const agentVersion = hello.agentVersion.slice(0, serverLimits.agentVersionCharacters.value);
+    await postStatus.handle(needs, { agentVersion }, call);
+    await session.run(hello, inbound, send, call.signal);
+  },
 };
