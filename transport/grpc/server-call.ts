@@ -191,8 +191,9 @@ export class ServerCall implements WireCall, RpcContext {
 
   #listen(): void {
     this.#stream.on("data", (chunk: Buffer) => {
-      this.#stream.pause();
+      // Thrown away, and the stream goes on flowing: one that rests with data in it never closes, nor its connection.
       if (this.#outcome !== undefined) return;
+      this.#stream.pause();
       try {
         const messages = this.#reader.push(chunk);
         for (const message of messages) this.#queuedBytes += message.length;
@@ -233,7 +234,10 @@ export class ServerCall implements WireCall, RpcContext {
 
   #sendStatus(error: ServiceError | undefined): void {
     const stream = this.#stream;
-    if (stream.destroyed || stream.closed) return;
+    if (stream.destroyed || stream.closed) {
+      stream.resume();
+      return;
+    }
     const trailers = statusTrailers(error, this.requestId);
     if (error === undefined) this.#sendHeaders();
     if (stream.headersSent) {

@@ -46,8 +46,12 @@ class Dawdler {
   }
 }
 
-async function until(condition: () => boolean): Promise<void> {
-  while (!condition()) await new Promise((resolve) => setImmediate(resolve));
+async function until(condition: () => boolean, longestMs = 20_000): Promise<void> {
+  const late = AbortSignal.timeout(longestMs);
+  while (!condition()) {
+    late.throwIfAborted();
+    await new Promise((resolve) => setImmediate(resolve));
+  }
 }
 
 describe("requests that do not end", () => {
@@ -82,6 +86,16 @@ describe("requests that do not end", () => {
     await until(() => dawdler.statuses.length === 3);
     assert.deepEqual(dawdler.statuses, [4, 4, 4]);
     dawdler.session.destroy();
+  });
+
+  it("do not hold their call or connection when they go on being sent after the answer", async () => {
+    await using service = await UnixService.start({ router, limits: { ...limits, maxReceiveMessageBytes: 10 } });
+    const dawdler = new Dawdler(service.path);
+    for (let call = 0; call < 3; call += 1) dawdler.begin(whole);
+    await until(() => dawdler.statuses.length === 3);
+    await until(() => service.listener.calls() === 0);
+    dawdler.session.destroy();
+    await until(() => service.listener.connections() === 0);
   });
 
   it("are not confused with a stream of many messages, which may be larger than the budget", async () => {
