@@ -1,7 +1,8 @@
 /**
  * Is `xn--…` (lower case) the A-label of something that IDNA 2008 lets stand in a domain name (RFC 5891 §4.2, RFC 5892)?
  * Stricter than registries: only letters, marks and digits of any script, in their normal, lower-case form. Contextual
- * characters (joiners, middle dot) are refused; nobody has asked for them in a workload's name.
+ * characters (joiners, middle dot) are refused; nobody has asked for them in a workload's name. Whether directions mix
+ * well (RFC 5893) is left to those who display names.
  */
 export function isALabel(label: string): boolean {
   const text = decodePunycode(label.slice("xn--".length));
