@@ -1,16 +1,19 @@
-import { type Clock, errorFields, type Logger, systemClock, systemRandom, TaskGroup } from "../runtime/core/index.ts";
+import { errorFields, type Logger, systemClock, systemRandom, TaskGroup } from "../runtime/core/index.ts";
 import {
   createLogger,
   createMetrics,
+  daemonExitCodes,
+  feedWatchdog,
   type HostMetrics,
   handleSignals,
   listenStatus,
   passedSockets,
+  reportDaemonFailure,
   type ServiceNotifier,
   serviceNotifier,
   unexposedMetrics,
 } from "../runtime/host/index.ts";
-import { hardenProcess, ServiceError } from "../transport/index.ts";
+import { hardenProcess } from "../transport/index.ts";
 import { type AgentConfigSources, loadAgentConfig, type StatusListenerConfig } from "./config/index.ts";
 import { type Agent, startAgent } from "./start-agent.ts";
 
@@ -18,15 +21,6 @@ export interface AgentProgram extends AgentConfigSources {
   readonly version: string;
   readonly pid: number;
 }
-
-/** Exit codes of `countersign agent run` (docs/cli.md). */
-const agentExitCodes = {
-  stopped: 0,
-  /** It failed; to start it again may help. */
-  failed: 1,
-  /** Somebody has to do something first: the log says what. Service managers should not restart it. */
-  needsOperator: 5,
-} as const;
 
 const needsOperator: ReadonlySet<string> = new Set([
   "ERR_AGENT_BANNED",
@@ -85,9 +79,9 @@ export async function runAgent(program: AgentProgram): Promise<number> {
     background.run(() => sayReady(agent, logger, notifier, startedAt));
     await Promise.race([agent.ended, stop.promise]);
     notifier.stopping();
-    return agentExitCodes.stopped;
+    return daemonExitCodes.stopped;
   } catch (error) {
-    return reportFailure(error, logger, notifier);
+    return reportDaemonFailure(error, { what: "agent", logger, notifier, needsOperator });
   } finally {
     removeHandlers();
     logger.flush();
@@ -121,21 +115,4 @@ async function listenHealth(
     ready: async () => agent.health(),
     metrics: async () => ({ contentType: metrics.contentType, text: await metrics.text() }),
   });
-}
-
-async function feedWatchdog(clock: Clock, notifier: ServiceNotifier, signal: AbortSignal): Promise<void> {
-  const { watchdogMs } = notifier;
-  if (watchdogMs === undefined) return;
-  while (!signal.aborted) {
-    notifier.watchdog();
-    await clock.sleep(watchdogMs / 2, { signal });
-  }
-}
-
-function reportFailure(error: unknown, logger: Logger, notifier: ServiceNotifier): number {
-  const fix = error instanceof ServiceError ? { fix: error.fix } : {};
-  logger.error({ ...errorFields(error), ...fix }, "the agent stops");
-  notifier.status(error instanceof ServiceError ? `${error.code}: ${error.message}` : "failed");
-  const isFinal = error instanceof ServiceError && needsOperator.has(error.code);
-  return isFinal ? agentExitCodes.needsOperator : agentExitCodes.failed;
 }

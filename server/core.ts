@@ -6,7 +6,6 @@ import type { ServerServices } from "./api/server-services.ts";
 import { JoinTokenAttestor, type NodeAttestor } from "./attestation/index.ts";
 import { Authorities } from "./authority/authorities.ts";
 import type { UpstreamAuthority } from "./authority/ports.ts";
-import { lifeWarnings } from "./authority/schedule.ts";
 import { AgentStanding, AuthorityTrust, ClassAuthorizer, OpenCalls } from "./authorization/index.ts";
 import type { ServerConfig } from "./config/index.ts";
 import { serverErrors } from "./errors.ts";
@@ -165,8 +164,6 @@ export async function createServerCore(
 function startAuthorities(config: CoreConfig, deps: ServerCoreDeps, serverId: string): Promise<Authorities> {
   const { trustDomain, caKeyType, jwtKeyType, caSubject = defaultCaSubject, ttls } = config;
   const { store, keyManager, upstream, clock, random, logger, metrics } = deps;
-  const named = { caTtl: ttls.ca, x509SvidTtl: ttls.x509Svid, agentTtl: ttls.agent, jwtSvidTtl: ttls.jwtSvid };
-  for (const warning of lifeWarnings(named)) logger.warn({}, warning);
   return Authorities.start(
     { trustDomain, serverId, caKeyType, caTtl: ttls.ca, caSubject, jwtKeyType },
     { store, keyManager, upstream, clock, random, logger, metrics },

@@ -5,17 +5,20 @@ import { errorFields, type Logger, systemClock, systemRandom, TaskGroup } from "
 import {
   createLogger,
   createMetrics,
+  daemonExitCodes,
+  feedWatchdog,
   type HostLogger,
   type HostMetrics,
   handleSignals,
   listenStatus,
   passedSockets,
+  reportDaemonFailure,
   type ServiceNotifier,
   serviceNotifier,
   unexposedMetrics,
   watchEventLoop,
 } from "../runtime/host/index.ts";
-import { hardenProcess, ServiceError } from "../transport/index.ts";
+import { hardenProcess } from "../transport/index.ts";
 import { selfSigned } from "./authority/upstream/self-signed.ts";
 import { configWarnings, loadServerConfig, type ServerConfig, type ServerConfigSources } from "./config/index.ts";
 import { serverErrors } from "./errors.ts";
@@ -31,15 +34,6 @@ export interface ServerProgram extends ServerConfigSources {
   readonly version: string;
   readonly pid: number;
 }
-
-/** Exit codes of `countersign server run` (docs/cli.md). */
-const serverExitCodes = {
-  stopped: 0,
-  /** It failed; to start it again may help. */
-  failed: 1,
-  /** Somebody has to do something first: the log says what. Service managers should not restart it. */
-  needsOperator: 5,
-} as const;
 
 const needsOperator: ReadonlySet<string> = new Set([
   "ERR_KEY_CORRUPT",
@@ -80,13 +74,13 @@ export async function runServer(program: ServerProgram): Promise<number> {
     server = running;
     await using background = new TaskGroup((error) => stop.reject(error));
     await using _status = await listenHealth(config, running, metrics);
-    background.run((signal) => feedWatchdog(notifier, signal));
+    background.run((signal) => feedWatchdog(systemClock, notifier, signal));
     sayReady(running, config, logger, notifier, startedAtMs);
     await Promise.race([running.failed, stop.promise]);
     notifier.stopping();
-    return serverExitCodes.stopped;
+    return daemonExitCodes.stopped;
   } catch (error) {
-    return reportFailure(error, logger, notifier);
+    return reportDaemonFailure(error, { what: "server", logger, notifier, needsOperator });
   } finally {
     server = undefined;
     removeHandlers();
@@ -194,22 +188,4 @@ async function listenHealth(
   });
   stack.use(await listening);
   return stack.move();
-}
-
-/** Two answers in each interval; none while the event loop is stuck, which is what the service manager looks for. */
-async function feedWatchdog(notifier: ServiceNotifier, signal: AbortSignal): Promise<void> {
-  const { watchdogMs } = notifier;
-  if (watchdogMs === undefined) return;
-  while (!signal.aborted) {
-    notifier.watchdog();
-    await systemClock.sleep(watchdogMs / 2, { signal });
-  }
-}
-
-function reportFailure(error: unknown, logger: Logger, notifier: ServiceNotifier): number {
-  const fix = error instanceof ServiceError ? { fix: error.fix } : {};
-  logger.error({ ...errorFields(error), ...fix }, "the server stops");
-  notifier.status(error instanceof ServiceError ? `${error.code}: ${error.message}` : "failed");
-  const isFinal = error instanceof ServiceError && needsOperator.has(error.code);
-  return isFinal ? serverExitCodes.needsOperator : serverExitCodes.failed;
 }

@@ -76,6 +76,10 @@ describe("loadAgentConfig()", () => {
     assert.equal(config.logLevel, "debug");
   });
 
+  it("makes the socket where the CLI's variable says it is", async () => {
+    assert.equal((await load(enough, { COUNTERSIGN_AGENT_SOCKET: "/cli.sock" })).socketPath, "/cli.sock");
+  });
+
   it("never shows the join token", async () => {
     const config = await load({ ...enough, joinToken: "s3cret-token" });
     assert.doesNotMatch(inspect(config, { depth: 10 }) + JSON.stringify(config), /s3cret/);

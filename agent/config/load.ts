@@ -1,10 +1,4 @@
-import {
-  ConfigError,
-  type ConfigProblem,
-  loadSettings,
-  openSettingsFile,
-  type SettingSources,
-} from "../../runtime/host/index.ts";
+import { type ConfigProblem, loadProgramSettings, type SettingSources } from "../../runtime/host/index.ts";
 import { type AgentConfig, problemsBetween, toAgentConfig } from "./agent-config.ts";
 import { agentSettings } from "./settings.ts";
 
@@ -32,28 +26,19 @@ export interface AgentConfigSources {
 
 const serverForm = /^(?:\[([0-9A-Fa-f:.%]+)\]|([^:[\]]+)):(\d{1,5})$/;
 
-/**
- * File (`--config` or `COUNTERSIGN_AGENT_CONFIG`), environment and flags, in that order of precedence from low to high.
- *
- * @throws ConfigError naming every problem of every source.
- */
+/** @throws ConfigError naming every problem of file, environment and flags. */
 export async function loadAgentConfig(sources: AgentConfigSources): Promise<AgentConfig> {
-  const { COUNTERSIGN_AGENT_CONFIG: configVariable, COUNTERSIGN_AGENT_SOCKET: socketVariable, ...rest } = sources.env;
-  // The variable that tells the CLI where the socket is tells the agent where to make it.
-  const env = { ...(socketVariable === undefined ? {} : { COUNTERSIGN_AGENT_SOCKET_PATH: socketVariable }), ...rest };
-  const path = sources.flags.config ?? configVariable;
-  const problems: ConfigProblem[] = [];
-  const flags = settingFlags(sources.flags, problems);
-  const file = path === undefined ? undefined : await openSettingsFile(path, problems);
-  try {
-    const values = loadSettings(agentSettings, { file, env, envPrefix: "COUNTERSIGN_AGENT_", flags });
-    problems.push(...problemsBetween(values));
-    if (problems.length === 0) return toAgentConfig(values, sources);
-  } catch (error) {
-    if (!(error instanceof ConfigError)) throw error;
-    problems.push(...error.problems);
-  }
-  throw new ConfigError(problems);
+  const flagProblems: ConfigProblem[] = [];
+  const values = await loadProgramSettings({
+    table: agentSettings,
+    envPrefix: "COUNTERSIGN_AGENT_",
+    env: sources.env,
+    configFlag: sources.flags.config,
+    flags: settingFlags(sources.flags, flagProblems),
+    flagProblems,
+    rules: problemsBetween,
+  });
+  return toAgentConfig(values, sources);
 }
 
 function settingFlags(flags: AgentFlags, problems: ConfigProblem[]): SettingSources["flags"] {

@@ -6,9 +6,9 @@ export {
   environmentName,
   flag,
   integer,
+  loadProgramSettings,
   loadSettings,
   oneOf,
-  openSettingsFile,
   parseDurationMs,
   parsed,
   port,
@@ -20,6 +20,7 @@ export {
   socketPath,
   text,
 } from "./config/index.ts";
+export { daemonExitCodes, feedWatchdog, reportDaemonFailure } from "./daemon.ts";
 export { type StallMonitor, watchEventLoop } from "./event-loop.ts";
 export { createLogger, type HostLogger, type HostLoggerOptions, type LogLevel, logLevels } from "./logger.ts";
 export { createMetrics, type HostMetrics, unexposedMetrics } from "./metrics.ts";

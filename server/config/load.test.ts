@@ -95,6 +95,25 @@ health_checks: { listener_enabled: true, bind_port: 0 }
     assert.equal(config.rateLimits, "off");
   });
 
+  it("makes the socket where the CLI's variable says it is; the setting's own variable and the flag win", async () => {
+    const env = { COUNTERSIGN_SERVER_SOCKET: "/cli.sock" };
+    assert.equal((await loadServerConfig({ flags: least, env })).socketPath, "/cli.sock");
+    const own = { ...env, COUNTERSIGN_SERVER_SOCKET_PATH: "/own.sock" };
+    assert.equal((await loadServerConfig({ flags: least, env: own })).socketPath, "/own.sock");
+    assert.equal(
+      (await loadServerConfig({ flags: { ...least, socket: "/flag.sock" }, env: own })).socketPath,
+      "/flag.sock",
+    );
+  });
+
+  it("puts the socket where nobody else can put one", async () => {
+    const at = async (env: Readonly<Record<string, string>>, uid: number) =>
+      (await loadServerConfig({ flags: least, env, uid })).socketPath;
+    assert.equal(await at({ XDG_RUNTIME_DIR: "/x" }, 0), "/run/countersign/server/private/api.sock");
+    assert.equal(await at({ XDG_RUNTIME_DIR: "/x", HOME: "/h" }, 1), "/x/countersign/server/private/api.sock");
+    assert.equal(await at({ HOME: "/h" }, 1), "/h/.local/run/countersign/server/private/api.sock");
+  });
+
   it("reports all problems with their places", async (context) => {
     const path = fileWith(context, "trust_domain: Not A Domain\ndata_dir: /x\ncatl: 5m\nca_ttl: 5\nadmin_ids: [x]\n");
     const flags = { config: path, bind: "nowhere", rateLimits: "maybe" };

@@ -1,10 +1,5 @@
-import {
-  ConfigError,
-  type ConfigProblem,
-  loadSettings,
-  openSettingsFile,
-  type SettingSources,
-} from "../../runtime/host/index.ts";
+import { type ConfigProblem, loadProgramSettings, type SettingSources } from "../../runtime/host/index.ts";
+import { lifeWarnings } from "../authority/schedule.ts";
 import { type ServerConfig, toServerConfig } from "./server-config.ts";
 import { serverSettings } from "./settings.ts";
 
@@ -31,28 +26,21 @@ export interface ServerConfigSources {
 const bindForm = /^(?:\[([0-9A-Fa-f:.%]+)\]|([^:[\]]*)):(\d{1,5})$/;
 
 /**
- * File (`--config` or `COUNTERSIGN_SERVER_CONFIG`), environment and flags, in that order of precedence from low to high.
  * Only the trust domain and the data directory must be given.
  *
- * @throws ConfigError naming every problem of every source.
+ * @throws ConfigError naming every problem of file, environment and flags.
  */
 export async function loadServerConfig(sources: ServerConfigSources): Promise<ServerConfig> {
-  const { COUNTERSIGN_SERVER_CONFIG: configVariable, COUNTERSIGN_SERVER_SOCKET: socketVariable, ...rest } = sources.env;
-  // The variable that tells the CLI where the socket is tells the server where to make it.
-  const env = { ...(socketVariable === undefined ? {} : { COUNTERSIGN_SERVER_SOCKET_PATH: socketVariable }), ...rest };
-  const path = sources.flags.config ?? configVariable;
-  const problems: ConfigProblem[] = [];
-  const flags = settingFlags(sources.flags, problems);
-  const file = path === undefined ? undefined : await openSettingsFile(path, problems);
-  try {
-    const values = loadSettings(serverSettings, { file, env, envPrefix: "COUNTERSIGN_SERVER_", flags });
-    if (problems.length === 0)
-      return checked(toServerConfig(values, { env, uid: sources.uid ?? process.getuid?.() ?? 0 }));
-  } catch (error) {
-    if (!(error instanceof ConfigError)) throw error;
-    problems.push(...error.problems);
-  }
-  throw new ConfigError(problems);
+  const flagProblems: ConfigProblem[] = [];
+  const values = await loadProgramSettings({
+    table: serverSettings,
+    envPrefix: "COUNTERSIGN_SERVER_",
+    env: sources.env,
+    configFlag: sources.flags.config,
+    flags: settingFlags(sources.flags, flagProblems),
+    flagProblems,
+  });
+  return toServerConfig(values, { env: sources.env, uid: sources.uid ?? process.getuid?.() ?? 0 });
 }
 
 function settingFlags(flags: ServerFlags, problems: ConfigProblem[]): SettingSources["flags"] {
@@ -81,33 +69,7 @@ function settingFlags(flags: ServerFlags, problems: ConfigProblem[]): SettingSou
   return result;
 }
 
-/** Rules between settings. */
-function checked(config: ServerConfig): ServerConfig {
-  const problems: ConfigProblem[] = [];
-  if (Buffer.byteLength(config.socketPath) > 107) {
-    problems.push({
-      where: "",
-      key: "socket_path",
-      message: "is longer than the 107 bytes a Unix socket path may have",
-    });
-  }
-  if (problems.length > 0) throw new ConfigError(problems);
-  return config;
-}
-
 /** What is worth saying at start although it is not wrong: lives longer than CA rotation can guarantee. */
-export function configWarnings(config: ServerConfig): readonly string[] {
-  const { agent, x509Svid, jwtSvid, ca } = config.ttls;
-  const guaranteed = Math.min(Math.floor(ca / 6), 7 * 86_400);
-  return (
-    [
-      ["agent_ttl", agent],
-      ["default_x509_svid_ttl", x509Svid],
-      ["default_jwt_svid_ttl", jwtSvid],
-    ] as const
-  )
-    .filter(([, ttl]) => ttl > guaranteed)
-    .map(
-      ([key, ttl]) => `${key} (${ttl}s) is longer than a sixth of ca_ttl (${guaranteed}s): some SVIDs will be shorter`,
-    );
+export function configWarnings({ ttls }: ServerConfig): readonly string[] {
+  return lifeWarnings({ caTtl: ttls.ca, x509SvidTtl: ttls.x509Svid, agentTtl: ttls.agent, jwtSvidTtl: ttls.jwtSvid });
 }

@@ -1,76 +1,92 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { FakeClock } from "../../test/fakes/fake-clock.ts";
+import type { JobRunner } from "./job-runner.ts";
 import { OnDemandRunner } from "./on-demand-runner.ts";
-import type { SigningContext, SvidItem, SvidResult } from "./svid-job.ts";
+import type { SigningContext, SvidItem } from "./svid-job.ts";
 
-function world(): {
-  readonly runner: OnDemandRunner;
-  readonly clock: FakeClock;
-  readonly pooled: number[];
-  closed: number;
-} {
-  const state = { pooled: [] as number[], closed: 0 };
-  const clock = new FakeClock();
-  const runner = new OnDemandRunner({
-    clock,
-    pool: () => ({
-      queued: 7,
-      run: (_context: SigningContext, items: readonly SvidItem[]): Promise<readonly SvidResult[]> => {
-        state.pooled.push(items.length);
-        return Promise.resolve([]);
-      },
-      close: () => {
-        state.closed += 1;
-        return Promise.resolve();
-      },
-    }),
-  });
-  return {
-    runner,
-    clock,
-    get pooled() {
-      return state.pooled;
-    },
-    get closed() {
-      return state.closed;
-    },
-  };
+/** Counts what it is given. */
+class CountingRunner implements JobRunner {
+  readonly queued = 7;
+  readonly runs: number[] = [];
+  closed = 0;
+
+  run(_context: SigningContext, items: readonly SvidItem[]): Promise<readonly []> {
+    this.runs.push(items.length);
+    return Promise.resolve([]);
+  }
+
+  close(): Promise<void> {
+    this.closed += 1;
+    return Promise.resolve();
+  }
 }
 
-/** Only counted here: the items never reach a signer. */
-function many(count: number): readonly SvidItem[] {
-  return Array.from<SvidItem>({ length: count });
-}
+const item: SvidItem = {
+  csrDer: new Uint8Array(0),
+  uri: "spiffe://one.test/a",
+  dnsNames: [],
+  serial: new Uint8Array(16),
+  notBefore: 0,
+  notAfter: 1,
+};
+const context: SigningContext = {
+  issuer: { subjectDer: new Uint8Array(0), subjectKeyId: new Uint8Array(0), signatureAlgorithm: "ES256" },
+  key: undefined,
+  blockedKeys: new Set(),
+};
 
-const context: unknown = {};
+class World {
+  readonly clock = new FakeClock();
+  readonly inline = new CountingRunner();
+  readonly pool = new CountingRunner();
+  readonly runner = new OnDemandRunner({ clock: this.clock, pool: () => this.pool, inline: this.inline });
+
+  async sign(items: number): Promise<void> {
+    await this.runner.run(context, new Array<SvidItem>(items).fill(item));
+  }
+}
 
 describe("OnDemandRunner", () => {
-  it("starts the pool with a batch that is too much for one thread, and keeps it", async () => {
-    const { runner, pooled } = world();
+  it("signs little work on its own thread, however long it goes on", async () => {
+    const { sign, clock, inline, pool } = bound(new World());
+    for (let second = 0; second < 5; second += 1) {
+      await sign(40);
+      await clock.advance(1_001);
+    }
+    assert.deepEqual(inline.runs, [40, 40, 40, 40, 40]);
+    assert.deepEqual(pool.runs, []);
+  });
+
+  it("starts the pool when a second brings more than one thread should do, and keeps it", async () => {
+    const { sign, clock, runner, inline, pool } = bound(new World());
+    await sign(40);
     assert.equal(runner.queued, 0);
-    await runner.run(context as SigningContext, many(65));
-    await runner.run(context as SigningContext, many(1));
-    assert.deepEqual(pooled, [65, 1]);
+    await sign(40);
+    await clock.advance(60_000);
+    await sign(1);
+    assert.deepEqual([inline.runs, pool.runs], [[40], [40, 1]]);
     assert.equal(runner.queued, 7);
   });
 
-  it("signs little work on its own thread, whatever the time", async () => {
-    const { runner, clock, pooled } = world();
-    for (let second = 0; second < 5; second += 1) {
-      await runner.run(context as SigningContext, []);
-      await clock.advance(1_001);
-    }
-    assert.deepEqual(pooled, []);
+  it("starts the pool with one batch that is too much for one thread", async () => {
+    const { sign, inline, pool } = bound(new World());
+    await sign(65);
+    assert.deepEqual([inline.runs, pool.runs], [[], [65]]);
   });
 
   it("closes the pool only when there is one", async () => {
-    const idle = world();
+    const idle = bound(new World());
     await idle.runner.close();
-    assert.equal(idle.closed, 0);
-    const busy = world();
-    await busy.runner.run(context as SigningContext, many(100));
+    assert.equal(idle.pool.closed, 0);
+    const busy = bound(new World());
+    await busy.sign(100);
     await busy.runner.close();
-    assert.equal(busy.closed, 1);
+    assert.equal(busy.pool.closed, 1);
   });
 });
+
+function bound(world: World) {
+  const { clock, runner, inline, pool } = world;
+  return { clock, runner, inline, pool, sign: (items: number) => world.sign(items) };
+}

@@ -6,6 +6,8 @@ export interface OnDemandRunnerOptions {
   readonly clock: Clock;
   /** Makes the pool, the first time there is work for it. */
   readonly pool: () => JobRunner & { readonly queued: number };
+  /** Signs what is little; default: this thread. */
+  readonly inline?: JobRunner;
 }
 
 /** More items than this within a second are work for other threads. About 15 ms of this one. */
@@ -32,7 +34,8 @@ export class OnDemandRunner implements JobRunner {
   }
 
   run(context: SigningContext, items: readonly SvidItem[]): Promise<readonly SvidResult[]> {
-    if (this.#pool === undefined && !this.#isLoad(items.length)) return inlineRunner.run(context, items);
+    if (this.#pool === undefined && !this.#isLoad(items.length))
+      return (this.#options.inline ?? inlineRunner).run(context, items);
     this.#pool ??= this.#options.pool();
     return this.#pool.run(context, items);
   }

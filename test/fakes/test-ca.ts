@@ -1,18 +1,6 @@
-import { createPublicKey, type KeyObject } from "node:crypto";
-import {
-  assembleCertificate,
-  Certificate,
-  caTbs,
-  encodePkcs8,
-  encodeSpki,
-  generateKey,
-  issuerInfoOf,
-  randomSerial,
-  signBytes,
-  svidTbs,
-} from "../../certs/index.ts";
-import { systemRandom } from "../../runtime/core/index.ts";
-import { SpiffeBundle, SpiffeId, TrustDomain, X509Svid } from "../../spiffe/index.ts";
+import type { Certificate } from "../../certs/index.ts";
+import { type SpiffeBundle, SpiffeId, TrustDomain, X509Svid } from "../../spiffe/index.ts";
+import { TestAuthority } from "./test-authority.ts";
 
 export interface TestSvidOptions {
   readonly hint?: string;
@@ -22,56 +10,38 @@ export interface TestSvidOptions {
   readonly notAfterMs?: number;
 }
 
-/** A real CA of one trust domain for tests; what it issues verifies under `bundle`. */
+/** A `TestAuthority` as a workload meets it: real time, and X509-SVIDs with their keys. */
 export class TestCa {
   readonly trustDomain: TrustDomain;
-  readonly certificate: Certificate;
-  readonly #key: KeyObject;
+  readonly #authority: TestAuthority;
 
-  private constructor(trustDomain: TrustDomain, certificate: Certificate, key: KeyObject) {
-    this.trustDomain = trustDomain;
-    this.certificate = certificate;
-    this.#key = key;
+  private constructor(authority: TestAuthority) {
+    this.trustDomain = authority.trustDomain;
+    this.#authority = authority;
   }
 
-  static async create(name: string, nowMs = Date.now()): Promise<TestCa> {
-    const trustDomain = TrustDomain.parse(name);
-    const key = await generateKey("ec-p256");
-    const tbs = caTbs({
-      serial: randomSerial(systemRandom.bytes(16)),
-      notBeforeMs: nowMs - 10_000,
-      notAfterMs: nowMs + 86_400_000,
-      spkiDer: encodeSpki(createPublicKey(key)),
-      uri: trustDomain.idString,
-      subject: { country: "US", organization: "SPIFFE" },
-      signatureAlgorithm: "ES256",
-    });
-    const der = assembleCertificate(tbs, "ES256", signBytes("ES256", tbs, key));
-    return new TestCa(trustDomain, Certificate.parse(der), key);
+  static create(name: string, nowMs = Date.now()): Promise<TestCa> {
+    const lifetime = { notBeforeMs: nowMs - 10_000, notAfterMs: nowMs + 86_400_000 };
+    return Promise.resolve(new TestCa(new TestAuthority(TrustDomain.parse(name), lifetime)));
+  }
+
+  get certificate(): Certificate {
+    return this.#authority.certificate;
   }
 
   get bundle(): SpiffeBundle {
-    return SpiffeBundle.of(this.trustDomain, { x509Authorities: [{ certificate: this.certificate }] });
+    return this.#authority.bundle({ jwt: false });
   }
 
-  async issue(path: string, options: TestSvidOptions = {}): Promise<X509Svid> {
-    const key = await generateKey("ec-p256");
+  issue(path: string, options: TestSvidOptions = {}): Promise<X509Svid> {
     const {
       notBeforeMs = Date.now() - 10_000,
       notAfterMs = Date.now() + 3_600_000,
       hint = "",
       dnsNames = [],
     } = options;
-    const tbs = svidTbs({
-      issuer: issuerInfoOf(this.certificate),
-      serial: randomSerial(systemRandom.bytes(16)),
-      notBeforeMs,
-      notAfterMs,
-      spkiDer: encodeSpki(createPublicKey(key)),
-      uri: SpiffeId.of(this.trustDomain, path).toString(),
-      dnsSans: dnsNames,
-    });
-    const der = assembleCertificate(tbs, "ES256", signBytes("ES256", tbs, this.#key));
-    return X509Svid.parse({ chainDer: [der], keyDer: encodePkcs8(key), hint });
+    const id = SpiffeId.of(this.trustDomain, path);
+    const { chainDer, keyDer } = this.#authority.x509Svid(id, { notBeforeMs, notAfterMs }, dnsNames);
+    return Promise.resolve(X509Svid.parse({ chainDer, keyDer, hint }));
   }
 }

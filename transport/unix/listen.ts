@@ -1,4 +1,3 @@
-import { chmodSync, lstatSync } from "node:fs";
 import { createServer, type ListenOptions, type Server, type Socket } from "node:net";
 import type { Timer } from "../../runtime/core/index.ts";
 import { transportErrors } from "../errors/transport.ts";
@@ -11,7 +10,7 @@ import { Refusals } from "../server/refusals.ts";
 import { RpcServer } from "../server/rpc-server.ts";
 import { loadUnixNative } from "./native.ts";
 import type { ProcessHandleMode } from "./process-handle.ts";
-import { claimSocketPath } from "./socket-path.ts";
+import { claimSocketPath, correctSocketMode } from "./socket-path.ts";
 import { type OwnedUnixPeer, UnixPeers } from "./unix-peers.ts";
 
 export interface UnixListenerOptions extends ListenerOptions {
@@ -94,7 +93,7 @@ class UnixAcceptor implements UnixListener {
     const target = inheritedFd === undefined ? { path } : { fd: inheritedFd };
     try {
       await listenWithMode(this.#server, { ...target, backlog: transportLimits.backlog }, mode);
-      if (inheritedFd === undefined) correctMode(path, mode);
+      if (inheritedFd === undefined) correctSocketMode(path, mode);
     } catch (cause) {
       const text = cause instanceof Error ? cause.message : String(cause);
       await this.#rpc.close(0);
@@ -214,15 +213,6 @@ function listenWithMode(
       process.umask(before);
     }
   });
-}
-
-/**
- * Where the directory has a default ACL, that decided instead of the umask. Whoever may write to the directory can put a
- * link in the socket's place, which chmod would follow: it is not called without need, nor on what is no socket.
- */
-function correctMode(path: string, mode: number): void {
-  const made = lstatSync(path);
-  if (made.isSocket() && (made.mode & 0o777) !== mode) chmodSync(path, mode);
 }
 
 /** The accepted socket's descriptor. Node has no public way to it; -1 (no credentials) once the socket is closed. */

@@ -1,4 +1,4 @@
-import { lstatSync, mkdirSync, unlinkSync } from "node:fs";
+import { chmodSync, lstatSync, mkdirSync, unlinkSync } from "node:fs";
 import { connect } from "node:net";
 import { dirname } from "node:path";
 import { transportErrors } from "../errors/transport.ts";
@@ -46,4 +46,13 @@ function isAnswered(path: string): Promise<boolean> {
 
 function reason(cause: unknown): string {
   return cause instanceof Error ? cause.message : String(cause);
+}
+
+/**
+ * Where the directory has a default ACL, that decided instead of the umask. Whoever may write to the directory can put a
+ * link in the socket's place, which chmod would follow: it is not called without need, nor on what is no socket.
+ */
+export function correctSocketMode(path: string, mode: number): void {
+  const made = lstatSync(path);
+  if (made.isSocket() && (made.mode & 0o777) !== mode) chmodSync(path, mode);
 }

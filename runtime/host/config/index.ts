@@ -1,3 +1,4 @@
+export { loadProgramSettings } from "./load-program.ts";
 export { ConfigError, type ConfigProblem, describeProblem } from "./problems.ts";
 export {
   environmentName,
@@ -8,5 +9,4 @@ export {
   type SettingValues,
   setting,
 } from "./settings.ts";
-export { openSettingsFile } from "./settings-file.ts";
 export { durationMs, flag, integer, oneOf, parseDurationMs, parsed, port, socketPath, text } from "./value-types.ts";
