@@ -4,6 +4,7 @@ import { buildCsr, type Certificate, generateKey, parsePemCertificates } from ".
 import { agentService, syncService } from "../../proto/services.ts";
 import { SpiffeBundle, TrustDomain, verifyX509Svid } from "../../spiffe/index.ts";
 import { dialTls, type RpcChannel } from "../../transport/index.ts";
+import type { Running } from "./processes.ts";
 import type { System } from "./system.ts";
 
 export interface RawIdentity {
@@ -11,13 +12,26 @@ export interface RawIdentity {
   readonly key: KeyObject;
 }
 
+/** As of the first time it was asked for while this server process runs: asking takes a process of its own. */
+const bundles = new WeakMap<Running, Promise<SpiffeBundle>>();
+
+function bundleOf(system: System): Promise<SpiffeBundle> {
+  const known = bundles.get(system.server);
+  if (known !== undefined) return known;
+  const fresh = readBundle(system);
+  bundles.set(system.server, fresh);
+  return fresh;
+}
+
+async function readBundle(system: System): Promise<SpiffeBundle> {
+  const certificates = parsePemCertificates((await system.cli("bundle", "show")).stdout);
+  const x509Authorities = certificates.map((certificate) => ({ certificate }));
+  return SpiffeBundle.of(TrustDomain.parse(system.trustDomain), { x509Authorities });
+}
+
 /** A channel to the server, verified under its bundle, with or without an agent's identity. */
 async function dialServer(system: System, identity?: RawIdentity): Promise<RpcChannel> {
-  const trustDomain = TrustDomain.parse(system.trustDomain);
-  const certificates = parsePemCertificates((await system.cli("bundle", "show")).stdout);
-  const bundle = SpiffeBundle.of(trustDomain, {
-    x509Authorities: certificates.map((certificate) => ({ certificate })),
-  });
+  const bundle = await bundleOf(system);
   const [host = "", port = ""] = system.address.split(":");
   return dialTls({
     address: { host, port: Number(port) },
