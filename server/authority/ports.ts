@@ -1,6 +1,6 @@
 import type { KeyObject } from "node:crypto";
 import type { Certificate, IssuerInfo } from "../../certs/index.ts";
-import type { SpiffeBundle, TrustDomain } from "../../spiffe/index.ts";
+import type { JwtAuthority, SpiffeBundle, TrustDomain } from "../../spiffe/index.ts";
 import type { AuthorityKind, AuthorityRecord } from "../domain/authority.ts";
 import type { Signer } from "../issuance/ports.ts";
 
@@ -33,6 +33,19 @@ export interface MintedX509Ca {
 export interface UpstreamAuthority {
   /** Rejects with a coded error; it is then asked again with growing delays, and the current authority goes on signing. */
   mintX509Ca(request: MintX509CaRequest): Promise<MintedX509Ca>;
+  /**
+   * Resolves when the trust domain above has the key in its bundle: it may sign from then on. Absent: what is above
+   * takes no JWT keys, they are in our own bundle only.
+   */
+  publishJwtKey?(key: JwtAuthority): Promise<void>;
+  /** Calls `onBundle` with what is trusted above, now and after each change, until aborted. Absent: nothing to follow. */
+  followBundle?(onBundle: (bundle: UpstreamBundle) => Promise<void>, signal: AbortSignal): Promise<void>;
+}
+
+/** What is trusted above, complete; `jwt` is `undefined` where JWT keys are not known there. */
+export interface UpstreamBundle {
+  readonly x509: readonly { readonly certificateDer: Uint8Array; readonly tainted: boolean }[];
+  readonly jwt: readonly JwtAuthority[] | undefined;
 }
 
 /** The X.509 CA that signs now. */
