@@ -2,6 +2,8 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { describe, it } from "node:test";
 import {
+  agentDebugService,
+  agentLoggerService,
   agentService,
   bundleService,
   entryService,
@@ -32,6 +34,16 @@ const services = [
     source: "countersign/server/sync/v1/sync.proto",
     prefix: "/countersign.server.sync.v1.Sync/",
     service: syncService,
+  },
+  {
+    source: "spire/agent/debug/v1/debug.proto",
+    prefix: "/spire.agent.debug.v1.Debug/",
+    service: agentDebugService,
+  },
+  {
+    source: "spire/api/agent/logger/v1/logger.proto",
+    prefix: "/spire.api.agent.logger.v1.Logger/",
+    service: agentLoggerService,
   },
   { source: "grpc/health/v1/health.proto", prefix: "/grpc.health.v1.Health/", service: healthService },
   { source: "spiffe/workload/workload.proto", prefix: "/SpiffeWorkloadAPI/", service: workloadApiService },

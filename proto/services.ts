@@ -5,6 +5,8 @@
 import type { SyncDefinition } from "./gen/countersign/server/sync/v1/Sync.ts";
 import type { HealthDefinition } from "./gen/grpc/health/v1/Health.ts";
 import type { SpiffeWorkloadAPIDefinition } from "./gen/SpiffeWorkloadAPI.ts";
+import type { DebugDefinition as AgentDebugDefinition } from "./gen/spire/agent/debug/v1/Debug.ts";
+import type { LoggerDefinition as AgentLoggerDefinition } from "./gen/spire/api/agent/logger/v1/Logger.ts";
 import type { AgentDefinition } from "./gen/spire/api/server/agent/v1/Agent.ts";
 import type { BundleDefinition } from "./gen/spire/api/server/bundle/v1/Bundle.ts";
 import type { EntryDefinition } from "./gen/spire/api/server/entry/v1/Entry.ts";
@@ -82,6 +84,20 @@ export const syncService: ServiceMethods<SyncDefinition> = sources.service<SyncD
   "countersign/server/sync/v1/sync.proto",
   "countersign.server.sync.v1.Sync",
   ["Open", "WaitApplied", "ListConnections"],
+);
+
+/** On an agent's admin socket. */
+export const agentDebugService: ServiceMethods<AgentDebugDefinition> = sources.service<AgentDebugDefinition>(
+  "spire/agent/debug/v1/debug.proto",
+  "spire.agent.debug.v1.Debug",
+  ["GetInfo"],
+);
+
+/** On an agent's admin socket. */
+export const agentLoggerService: ServiceMethods<AgentLoggerDefinition> = sources.service<AgentLoggerDefinition>(
+  "spire/api/agent/logger/v1/logger.proto",
+  "spire.api.agent.logger.v1.Logger",
+  ["GetLogger", "SetLogLevel", "ResetLogLevel"],
 );
 
 export const healthService: ServiceMethods<HealthDefinition> = sources.service<HealthDefinition>(
