@@ -6,8 +6,10 @@ import {
   agentLoggerService,
   agentService,
   bundleService,
+  debugService,
   entryService,
   healthService,
+  loggerService,
   svidService,
   syncService,
   workloadApiService,
@@ -29,6 +31,16 @@ const services = [
     source: "spire/api/server/bundle/v1/bundle.proto",
     prefix: "/spire.api.server.bundle.v1.Bundle/",
     service: bundleService,
+  },
+  {
+    source: "spire/api/server/debug/v1/debug.proto",
+    prefix: "/spire.api.server.debug.v1.Debug/",
+    service: debugService,
+  },
+  {
+    source: "spire/api/server/logger/v1/logger.proto",
+    prefix: "/spire.api.server.logger.v1.Logger/",
+    service: loggerService,
   },
   {
     source: "countersign/server/sync/v1/sync.proto",

@@ -9,7 +9,9 @@ import type { DebugDefinition as AgentDebugDefinition } from "./gen/spire/agent/
 import type { LoggerDefinition as AgentLoggerDefinition } from "./gen/spire/api/agent/logger/v1/Logger.ts";
 import type { AgentDefinition } from "./gen/spire/api/server/agent/v1/Agent.ts";
 import type { BundleDefinition } from "./gen/spire/api/server/bundle/v1/Bundle.ts";
+import type { DebugDefinition } from "./gen/spire/api/server/debug/v1/Debug.ts";
 import type { EntryDefinition } from "./gen/spire/api/server/entry/v1/Entry.ts";
+import type { LoggerDefinition } from "./gen/spire/api/server/logger/v1/Logger.ts";
 import type { SVIDDefinition } from "./gen/spire/api/server/svid/v1/SVID.ts";
 import { ProtoSources, type ServiceMethods } from "./load.ts";
 
@@ -78,6 +80,18 @@ export const bundleService: ServiceMethods<BundleDefinition> = sources.service<B
     "BatchSetFederatedBundle",
     "BatchDeleteFederatedBundle",
   ],
+);
+
+export const debugService: ServiceMethods<DebugDefinition> = sources.service<DebugDefinition>(
+  "spire/api/server/debug/v1/debug.proto",
+  "spire.api.server.debug.v1.Debug",
+  ["GetInfo"],
+);
+
+export const loggerService: ServiceMethods<LoggerDefinition> = sources.service<LoggerDefinition>(
+  "spire/api/server/logger/v1/logger.proto",
+  "spire.api.server.logger.v1.Logger",
+  ["GetLogger", "SetLogLevel", "ResetLogLevel"],
 );
 
 export const syncService: ServiceMethods<SyncDefinition> = sources.service<SyncDefinition>(

@@ -2,7 +2,7 @@ import type { Certificate } from "../certs/index.ts";
 import { type Clock, type Logger, type Metrics, type Random, TaskGroup } from "../runtime/core/index.ts";
 import { type TrustDomain, type VerifiedX509Svid, verifyX509Svid } from "../spiffe/index.ts";
 import { Gate } from "./api/gate.ts";
-import type { ServerServices } from "./api/server-services.ts";
+import type { CoreServices } from "./api/server-services.ts";
 import { JoinTokenAttestor, type NodeAttestor } from "./attestation/index.ts";
 import { Authorities } from "./authority/authorities.ts";
 import type { UpstreamAuthority } from "./authority/ports.ts";
@@ -57,7 +57,7 @@ export interface ServerCoreDeps {
 export interface ServerCore extends AsyncDisposable {
   readonly serverId: string;
   readonly gate: Gate;
-  readonly services: ServerServices;
+  readonly services: CoreServices;
   readonly registry: MemoryRegistry;
   readonly authorities: Authorities;
   readonly issuance: IssuancePipeline;
@@ -120,7 +120,7 @@ export async function createServerCore(
     statusIntervalSeconds,
     onSynced: (kind: "snapshot" | "resumed") => serverMetrics.synced(kind),
   };
-  const services: ServerServices = {
+  const services: CoreServices = {
     trustDomain,
     clock,
     random,

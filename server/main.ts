@@ -89,7 +89,7 @@ export async function runServer(program: ServerProgram): Promise<number> {
 }
 
 interface Host {
-  readonly logger: Logger;
+  readonly logger: HostLogger;
   readonly metrics: HostMetrics;
   /** Closed after the server. */
   readonly adapters: AsyncDisposableStack;
@@ -111,6 +111,7 @@ async function start(config: ServerConfig, program: ServerProgram, host: Host): 
     clock,
     random,
     logger,
+    log: logger,
     metrics,
     store,
     keyManager,

@@ -7,6 +7,7 @@ import {
   transportMetrics,
   type UnixListener,
 } from "../transport/index.ts";
+import type { LevelledLog } from "./api/logger/logger-levels.ts";
 import { serverRouter } from "./api/register.ts";
 import type { ServerConfig } from "./config/index.ts";
 import { createServerCore, type ServerCore, type ServerCoreDeps } from "./core.ts";
@@ -22,6 +23,8 @@ export interface Server extends AsyncDisposable {
 }
 
 export interface StartDeps extends ServerCoreDeps {
+  /** The process's log, for administrators to change its level. */
+  readonly log: LevelledLog;
   /** Admin socket inherited from the service manager. */
   readonly adminSocketFd?: number | undefined;
   /** How long calls may go on after the stop began, milliseconds. */
@@ -37,12 +40,18 @@ export async function startServer(config: ServerConfig, deps: StartDeps): Promis
   await using cleanup = new AsyncDisposableStack();
   const core = cleanup.use(await createServerCore(config, deps, failure.reject));
   const { issuance } = core;
-  const { clock, random, logger } = deps;
+  const { clock, random, logger, log } = deps;
+  const startedAtMs = clock.monotonic();
   let tls: TlsListener | undefined;
   const identity = await RotatingTlsIdentity.start({ issuance, clock, random, logger }, () => tls?.updateIdentity());
   core.tasks.run((signal) => identity.run(signal));
   const shared = {
-    router: serverRouter(core.gate, core.services),
+    router: serverRouter(core.gate, {
+      ...core.services,
+      log,
+      ownSvid: () => identity.current.chain,
+      uptimeSeconds: () => Math.floor((clock.monotonic() - startedAtMs) / 1000),
+    }),
     logger,
     metrics: transportMetrics(deps.metrics),
     clock,

@@ -5,6 +5,9 @@ export const logLevels = ["debug", "info", "warn", "error"] as const;
 export type LogLevel = (typeof logLevels)[number];
 
 export interface HostLogger extends Logger {
+  readonly level: LogLevel;
+  /** The level it was created with. */
+  readonly launchLevel: LogLevel;
   /** Takes effect at once, for children too (SIGHUP re-reads the level). */
   setLevel(level: LogLevel): void;
   /** Returns once everything logged so far is written. */
@@ -73,6 +76,10 @@ export function createLogger(options: HostLoggerOptions): HostLogger {
     warn: (fields, message) => adapter.warn(fields, message),
     error: (fields, message) => adapter.error(fields, message),
     child: (fields) => adapter.child(fields),
+    get level() {
+      return logLevels[gate.rank] ?? options.level;
+    },
+    launchLevel: options.level,
     setLevel: (level) => {
       gate.rank = logLevels.indexOf(level);
     },

@@ -25,7 +25,7 @@ import { getBundle } from "./bundle/get-bundle.ts";
 import type { CallContext, Gate } from "./gate.ts";
 import { Rendezvous } from "./rendezvous.ts";
 import type { UnaryRpc } from "./rpc.ts";
-import type { ServerServices } from "./server-services.ts";
+import type { CoreServices } from "./server-services.ts";
 import { batchNewX509Svid } from "./svid/batch-new-x509-svid.ts";
 import { newJwtSvid } from "./svid/new-jwt-svid.ts";
 import { openSync } from "./sync/open.ts";
@@ -33,7 +33,7 @@ import { openSync } from "./sync/open.ts";
 /** A server that can be reached without sockets. */
 export interface ReachableServer {
   readonly gate: Gate;
-  readonly services: ServerServices;
+  readonly services: CoreServices;
   verifyPeer(chain: readonly Certificate[]): VerifiedX509Svid;
 }
 
@@ -162,7 +162,7 @@ export class InProcessLink implements ServerLink {
   }
 
   async #run<Request, Response>(
-    rpc: UnaryRpc<ServerServices, Request, Response>,
+    rpc: UnaryRpc<CoreServices, Request, Response>,
     request: Request,
     options: CallOptions,
     caller: SvidCaller | AnonymousCaller,

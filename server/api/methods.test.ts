@@ -3,8 +3,10 @@ import { describe, it } from "node:test";
 import {
   agentService,
   bundleService,
+  debugService,
   entryService,
   healthService,
+  loggerService,
   svidService,
   syncService,
 } from "../../proto/services.ts";
@@ -13,7 +15,16 @@ import { servedRpcs, unservedMethods } from "./methods.ts";
 import { serverRouter } from "./register.ts";
 import type { ServerServices } from "./server-services.ts";
 
-const onTheWire = [agentService, bundleService, entryService, healthService, svidService, syncService]
+const onTheWire = [
+  agentService,
+  bundleService,
+  debugService,
+  entryService,
+  healthService,
+  loggerService,
+  svidService,
+  syncService,
+]
   .flatMap((service) => Object.values<{ readonly path: string }>({ ...service }))
   .map(({ path }) => path);
 
@@ -46,6 +57,12 @@ describe("the methods of the registered services", () => {
       "/spire.api.server.agent.v1.Agent/AttestAgent",
       "/spire.api.server.bundle.v1.Bundle/GetBundle",
     ]);
+  });
+
+  it("of debugging and logging are for the admin socket only", () => {
+    const own = servedRpcs.filter(({ method }) => /\.(debug|logger)\./.test(method));
+    assert.equal(own.length, 4);
+    for (const { method, callers } of own) assert.deepEqual(callers, ["local"], method);
   });
 
   it("never let an agent do what an administrator does, nor the reverse", () => {

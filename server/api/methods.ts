@@ -8,6 +8,7 @@ import { listAgents } from "./agent/list-agents.ts";
 import { postStatus } from "./agent/post-status.ts";
 import { renewAgent } from "./agent/renew-agent.ts";
 import { getBundle } from "./bundle/get-bundle.ts";
+import { getInfo } from "./debug/get-info.ts";
 import { batchCreateEntry } from "./entry/batch-create-entry.ts";
 import { batchDeleteEntry } from "./entry/batch-delete-entry.ts";
 import { batchUpdateEntry } from "./entry/batch-update-entry.ts";
@@ -15,6 +16,9 @@ import { countEntries } from "./entry/count-entries.ts";
 import { getEntry } from "./entry/get-entry.ts";
 import { listEntries } from "./entry/list-entries.ts";
 import { checkHealth } from "./health/check.ts";
+import { getLogger } from "./logger/get-logger.ts";
+import { resetLogLevel } from "./logger/reset-log-level.ts";
+import { setLogLevel } from "./logger/set-log-level.ts";
 import type { RpcDeclaration } from "./rpc.ts";
 import { batchNewX509Svid } from "./svid/batch-new-x509-svid.ts";
 import { newJwtSvid } from "./svid/new-jwt-svid.ts";
@@ -38,6 +42,8 @@ export const servedRpcs: readonly RpcDeclaration<never, never>[] = [
   getAgent,
   getBundle,
   getEntry,
+  getInfo,
+  getLogger,
   listAgents,
   listConnections,
   listEntries,
@@ -45,6 +51,8 @@ export const servedRpcs: readonly RpcDeclaration<never, never>[] = [
   openSync,
   postStatus,
   renewAgent,
+  resetLogLevel,
+  setLogLevel,
   waitApplied,
 ];
 

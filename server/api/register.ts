@@ -4,6 +4,7 @@ import type { Gate } from "./gate.ts";
 import { servedRpcs } from "./methods.ts";
 import type { ServerServices } from "./server-services.ts";
 import { serveAgentService } from "./wire/agent-service.ts";
+import { serveDebugService, serveLoggerService } from "./wire/daemon-services.ts";
 import { serveEntryService } from "./wire/entry-service.ts";
 import { serveBundleService, serveHealthService, serveSvidService, serveSyncService } from "./wire/other-services.ts";
 
@@ -17,6 +18,8 @@ export function serverRouter(gate: Gate, services: ServerServices): RpcRouter {
   serveBundleService(to);
   serveSyncService(to);
   serveHealthService(to);
+  serveDebugService(to);
+  serveLoggerService(to);
   return router;
 }
 

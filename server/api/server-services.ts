@@ -6,19 +6,28 @@ import type { AttestAgentNeeds } from "./agent/attest-agent.ts";
 import type { CreateJoinTokenNeeds } from "./agent/create-join-token.ts";
 import type { GetAgentNeeds } from "./agent/get-agent.ts";
 import type { RenewAgentNeeds } from "./agent/renew-agent.ts";
+import type { GetInfoNeeds } from "./debug/get-info.ts";
 import type { BatchUpdateEntryNeeds } from "./entry/batch-update-entry.ts";
 import type { CheckNeeds } from "./health/check.ts";
+import type { LoggerNeeds } from "./logger/logger-levels.ts";
 import type { AuthorizedNeeds } from "./svid/authorized.ts";
 import type { ListConnectionsNeeds } from "./sync/list-connections.ts";
 import type { OpenSyncNeeds } from "./sync/open.ts";
 import type { WaitAppliedNeeds } from "./sync/wait-applied.ts";
 
+/** What the RPCs need of the process around the core. */
+export type HostServices = Pick<GetInfoNeeds, "ownSvid" | "uptimeSeconds"> & LoggerNeeds;
+
 /** All that the RPCs need of the server; each of them names its part. */
-export type ServerServices = AttestAgentNeeds &
+export type ServerServices = CoreServices & HostServices;
+
+/** The same without the process: all that agents and administrators work with. */
+export type CoreServices = AttestAgentNeeds &
   AuthorizedNeeds &
   BatchUpdateEntryNeeds &
   CheckNeeds &
   CreateJoinTokenNeeds &
+  Omit<GetInfoNeeds, keyof HostServices> &
   GetAgentNeeds &
   ListConnectionsNeeds &
   OpenSyncNeeds &

@@ -112,6 +112,10 @@ export class MemoryRegistry implements Registry, AuthorizedEntries, AsyncDisposa
     return this.#bundles.get(trustDomain.name);
   }
 
+  get bundleCount(): number {
+    return this.#bundles.size;
+  }
+
   authorities(): Iterable<AuthorityRecord> {
     return this.#authorities.values();
   }

@@ -26,6 +26,8 @@ export interface Registry {
   nodes(): Iterable<AttestedNode>;
   readonly nodeCount: number;
   bundle(trustDomain: TrustDomain): SpiffeBundle | undefined;
+  /** Own and federated ones. */
+  readonly bundleCount: number;
   authorities(): Iterable<AuthorityRecord>;
   /** Resolves once `position.n` ≥ `n` (or the epoch changed), rejects with `signal.reason`. */
   reached(n: number, signal: AbortSignal): Promise<void>;

@@ -98,6 +98,10 @@ export class FakeRegistry implements Registry, AuthorizedEntries, Pick<Feed, "he
     return this.#bundles.get(trustDomain.name);
   }
 
+  get bundleCount(): number {
+    return this.#bundles.size;
+  }
+
   authorities(): Iterable<AuthorityRecord> {
     return [];
   }

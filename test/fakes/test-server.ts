@@ -8,6 +8,7 @@ import type { IssuedX509Svid } from "../../proto/domain/link.ts";
 import type { Entry } from "../../proto/gen/spire/api/types/Entry.ts";
 import { agentService, entryService } from "../../proto/services.ts";
 import { type Clock, noMetrics, silentLogger, systemClock, systemRandom } from "../../runtime/core/index.ts";
+import { createLogger } from "../../runtime/host/index.ts";
 import { selfSigned } from "../../server/authority/upstream/self-signed.ts";
 import { type Server, type ServerConfig, startServer } from "../../server/index.ts";
 import { inlineRunner } from "../../server/issuance/job-runner.ts";
@@ -61,6 +62,7 @@ export class TestServer implements AsyncDisposable {
       clock,
       random,
       logger,
+      log: createLogger({ level: "info", destination: { write: () => {} } }),
       metrics: noMetrics,
       store: wrapStore(store),
       keyManager: new MemoryKeyManager(),

@@ -6,7 +6,7 @@ import { batchDeleteEntry } from "../../server/api/entry/batch-delete-entry.ts";
 import { batchUpdateEntry } from "../../server/api/entry/batch-update-entry.ts";
 import type { EntryResult } from "../../server/api/entry/entry-result.ts";
 import type { UnaryRpc } from "../../server/api/rpc.ts";
-import type { ServerServices } from "../../server/api/server-services.ts";
+import type { CoreServices } from "../../server/api/server-services.ts";
 import { selfSigned } from "../../server/authority/upstream/self-signed.ts";
 import { type CoreConfig, createServerCore, type ServerCore } from "../../server/core.ts";
 import type { AuthorityRecord } from "../../server/domain/authority.ts";
@@ -170,7 +170,7 @@ export class SimulatedServer {
 
   /** As over the admin socket: through the gate. */
   #admin<Request, Response>(
-    rpc: UnaryRpc<ServerServices, Request, Response>,
+    rpc: UnaryRpc<CoreServices, Request, Response>,
     request: Request,
   ): Promise<Response | undefined> {
     const running = this.#running;
