@@ -1,6 +1,8 @@
 import { dialUnix, type RpcChannel, ServiceError } from "../transport/index.ts";
+import type { CommandContext } from "./context.ts";
 import { cliErrorSpecs } from "./errors.ts";
 import { CommandError, exitCodes } from "./exit-codes.ts";
+import type { ServerOptions } from "./options.ts";
 
 const noAnswer: ReadonlySet<string> = new Set(["ERR_CONNECT_FAILED", "ERR_CONNECTION_LOST", "ERR_DEADLINE_EXCEEDED"]);
 
@@ -10,22 +12,47 @@ export type CommandChannel = Pick<RpcChannel, "unary">;
 /** A process that is stuck must not keep scripts waiting for ever. */
 const longestAnswerMs = 60_000;
 
+/**
+ * Calls `use` with a channel to the server that the options name, and closes it after: over mutual TLS with an identity
+ * from the local Workload API when there is a `--server`, else over the admin socket.
+ */
+export async function withServer<Result>(
+  options: ServerOptions,
+  context: Pick<CommandContext, "environment" | "uid">,
+  use: (channel: CommandChannel) => Promise<Result>,
+): Promise<Result> {
+  if (options.server === undefined) return withChannel(options.socket, "server", use);
+  const { dialRemote } = await import("./remote/dial.ts");
+  const channel = await dialRemote({ ...options, server: options.server }, context);
+  return during(channel, `server at ${options.server}`, use);
+}
+
 /** Calls `use` with a channel to the socket and closes it after. A socket nobody serves is explained. */
-export async function withChannel<Result>(
+export function withChannel<Result>(
   socket: string,
   who: "server" | "agent",
   use: (channel: CommandChannel) => Promise<Result>,
   answerWithinMs: number = longestAnswerMs,
 ): Promise<Result> {
-  const channel = dialUnix({ path: socket });
+  return during(dialUnix({ path: socket }), `${who} at ${socket}`, use, answerWithinMs);
+}
+
+async function during<Result>(
+  channel: RpcChannel,
+  who: string,
+  use: (channel: CommandChannel) => Promise<Result>,
+  answerWithinMs: number = longestAnswerMs,
+): Promise<Result> {
   try {
     return await use({
       unary: (definition, request, options) =>
         channel.unary(definition, request, { timeoutMs: answerWithinMs, ...options }),
     });
   } catch (error) {
-    if (!(error instanceof ServiceError) || !noAnswer.has(error.code)) throw error;
-    throw new CommandError(exitCodes.unreachable, `no answer from the ${who} at ${socket}: ${error.message}`, {
+    if (!(error instanceof ServiceError)) throw error;
+    if (error.code === "ERR_PEER_NOT_VERIFIED") throw wrongServer(who, error);
+    if (!noAnswer.has(error.code)) throw error;
+    throw new CommandError(exitCodes.unreachable, `no answer from the ${who}: ${error.message}`, {
       code: "ERR_NO_ANSWER",
       hint: cliErrorSpecs.ERR_NO_ANSWER.fix,
       cause: error,
@@ -33,4 +60,13 @@ export async function withChannel<Result>(
   } finally {
     channel.close();
   }
+}
+
+function wrongServer(who: string, error: ServiceError): CommandError {
+  const reason = error.cause instanceof Error ? error.cause.message : error.message;
+  return new CommandError(exitCodes.refused, `the ${who} is not to be trusted: ${reason}`, {
+    code: "ERR_SERVER_NOT_VERIFIED",
+    hint: cliErrorSpecs.ERR_SERVER_NOT_VERIFIED.fix,
+    cause: error,
+  });
 }

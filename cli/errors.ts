@@ -1,5 +1,11 @@
 /** Codes of what the command line itself finds; other codes come from the server, the agent or the SDK. */
-export type CliErrorCode = "ERR_USAGE" | "ERR_ENTRY_FILE" | "ERR_CONFIG" | "ERR_NO_ANSWER";
+export type CliErrorCode =
+  | "ERR_USAGE"
+  | "ERR_ENTRY_FILE"
+  | "ERR_CONFIG"
+  | "ERR_NO_ANSWER"
+  | "ERR_SERVER_NOT_VERIFIED"
+  | "ERR_NO_SUCH_IDENTITY";
 
 /** Code → meaning and fix, for docs/errors.md. */
 export const cliErrorSpecs: Readonly<Record<CliErrorCode, { readonly meaning: string; readonly fix: string }>> = {
@@ -18,5 +24,13 @@ export const cliErrorSpecs: Readonly<Record<CliErrorCode, { readonly meaning: st
   ERR_NO_ANSWER: {
     meaning: "Nobody answers at the socket, or the connection broke off before the answer.",
     fix: "is it running, is --socket right, and may this user use the socket?",
+  },
+  ERR_SERVER_NOT_VERIFIED: {
+    meaning: "What answers at --server did not prove to be the server of the trust domain; nothing was sent to it.",
+    fix: "check the address and --server-trust-domain; an impostor looks like this too",
+  },
+  ERR_NO_SUCH_IDENTITY: {
+    meaning: "The Workload API does not give this process the identity that --as names.",
+    fix: "leave --as out, or create an entry that gives this process that identity",
   },
 };

@@ -8,8 +8,29 @@ export interface CommonOptions {
   readonly output: OutputFormat;
 }
 
-/** `--socket` of the server's admin API and `--output`, on every command that talks to it. */
+/** Where the server is, and as whom to call it. */
+export interface ServerOptions extends CommonOptions {
+  /** `host:port`; without it the admin socket is used. */
+  readonly server?: string;
+  readonly workloadSocket?: string;
+  readonly serverTrustDomain?: string;
+  readonly as?: string;
+}
+
+/** On every command that an admin may call from elsewhere: the server's socket or address, and `--output`. */
 export function withServerSocket(command: Command, context: CommandContext): Command {
+  const remote = [
+    new Option("--server <host:port>", "call the API port of a server elsewhere, with an admin's X.509-SVID"),
+    new Option("--workload-socket <path>", "the Workload API that gives the SVID (else SPIFFE_ENDPOINT_SOCKET)"),
+    new Option("--as <spiffe-id>", "which SVID to use when there are several"),
+    new Option("--server-trust-domain <name>", "the server's trust domain, when it is not that of the SVID"),
+  ];
+  for (const option of remote) command.addOption(option.helpGroup("A server elsewhere:").conflicts("socket"));
+  return withLocalServerSocket(command, context);
+}
+
+/** `--socket` of the server's admin API and `--output`, on commands that are only served there. */
+export function withLocalServerSocket(command: Command, context: CommandContext): Command {
   const { environment, uid } = context;
   const path =
     environment["COUNTERSIGN_SERVER_SOCKET"] ??

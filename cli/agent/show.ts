@@ -1,14 +1,14 @@
 import type { Connection__Output } from "../../proto/gen/countersign/server/sync/v1/Connection.ts";
 import type { Agent__Output } from "../../proto/gen/spire/api/types/Agent.ts";
 import { agentService, syncService } from "../../proto/services.ts";
-import { type CommandChannel, withChannel } from "../connect.ts";
+import { type CommandChannel, withServer } from "../connect.ts";
 import type { CommandContext } from "../context.ts";
-import type { CommonOptions } from "../options.ts";
+import type { ServerOptions } from "../options.ts";
 import { facts, time, toJson } from "../output.ts";
 import { table } from "../table.ts";
 import { idText, selectorText, spiffeIdFlag } from "../wire.ts";
 
-export interface ListOptions extends CommonOptions {
+export interface ListOptions extends ServerOptions {
   readonly attestationType?: string;
   readonly banned?: boolean;
 }
@@ -17,12 +17,13 @@ type Connections = ReadonlyMap<string, Connection__Output>;
 
 const pageSize = 1000;
 
-export async function list(options: ListOptions, { terminal }: CommandContext): Promise<void> {
+export async function list(options: ListOptions, context: CommandContext): Promise<void> {
+  const { terminal } = context;
   const filter = {
     ...(options.attestationType === undefined ? {} : { by_attestation_type: options.attestationType }),
     ...(options.banned === true ? { by_banned: { value: true } } : {}),
   };
-  const { agents, connections } = await withChannel(options.socket, "server", async (channel) => {
+  const { agents, connections } = await withServer(options, context, async (channel) => {
     const found: Agent__Output[] = [];
     let token = "";
     do {
@@ -43,22 +44,22 @@ export async function list(options: ListOptions, { terminal }: CommandContext): 
   }
 }
 
-export async function count(options: CommonOptions, { terminal }: CommandContext): Promise<void> {
-  const answer = await withChannel(options.socket, "server", (channel) => channel.unary(agentService.CountAgents, {}));
-  terminal.out(
+export async function count(options: ServerOptions, context: CommandContext): Promise<void> {
+  const answer = await withServer(options, context, (channel) => channel.unary(agentService.CountAgents, {}));
+  context.terminal.out(
     options.output === "json" ? toJson(answer) : `${answer.count} ${answer.count === 1 ? "agent" : "agents"}`,
   );
 }
 
-export async function show(id: string, options: CommonOptions, { terminal }: CommandContext): Promise<void> {
+export async function show(id: string, options: ServerOptions, context: CommandContext): Promise<void> {
   const wireId = spiffeIdFlag("the agent's ID", id);
-  const { agent, connection } = await withChannel(options.socket, "server", async (channel) => {
+  const { agent, connection } = await withServer(options, context, async (channel) => {
     const found = await channel.unary(agentService.GetAgent, { id: wireId });
     return { agent: found, connection: (await connectionsById(channel)).get(idText(found.id)) };
   });
-  if (options.output === "json") terminal.out(toJson({ ...agent, connection: connection ?? null }));
+  if (options.output === "json") context.terminal.out(toJson({ ...agent, connection: connection ?? null }));
   else {
-    terminal.out(
+    context.terminal.out(
       facts([
         ["Agent ID", idText(agent.id)],
         ["Attestation", agent.attestation_type],

@@ -7,12 +7,13 @@ import { CommandError, exitCodes, inputError } from "../exit-codes.ts";
 export async function withWorkloadApi<Result>(
   socket: string,
   use: (client: WorkloadApiClient) => Promise<Result>,
+  flag = "--socket",
 ): Promise<Result> {
   try {
     await using client = WorkloadApiClient.create({ endpoint: endpointOf(socket) });
     return await use(client);
   } catch (error) {
-    throw error instanceof WorkloadError ? asCommandError(error, socket) : error;
+    throw error instanceof WorkloadError ? asCommandError(error, socket, flag) : error;
   }
 }
 
@@ -27,9 +28,9 @@ const away: ReadonlySet<number | undefined> = new Set([
   grpcStatus.cancelled,
 ]);
 
-function asCommandError(error: WorkloadError, socket: string): CommandError {
+function asCommandError(error: WorkloadError, socket: string, flag: string): CommandError {
   const { message, reason, code, fix } = error;
-  if (code === "ERR_WORKLOAD_ENDPOINT") return inputError("ERR_USAGE", `--socket: ${message}`);
+  if (code === "ERR_WORKLOAD_ENDPOINT") return inputError("ERR_USAGE", `${flag}: ${message}`);
   const options = { code: reason ?? code, hint: fix, cause: error };
   if (code !== "ERR_WORKLOAD_API_UNAVAILABLE" || !away.has(error.grpcStatus))
     return new CommandError(exitCodes.refused, message, options);

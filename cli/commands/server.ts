@@ -2,7 +2,7 @@ import type { Command } from "commander";
 import type { ServerFlags } from "../../server/index.ts";
 import type { CommandContext, Finish } from "../context.ts";
 import type { DaemonOptions } from "../daemons.ts";
-import { type CommonOptions, withOutput, withServerSocket } from "../options.ts";
+import { type CommonOptions, withLocalServerSocket, withOutput } from "../options.ts";
 import { withExamples } from "./examples.ts";
 
 /** Flags of `server run` and `server validate`; names are the settings' names, docs/configuration.md explains them. */
@@ -33,7 +33,7 @@ export function addServerCommands(program: Command, context: CommandContext, fin
     (await import("../daemons.ts")).validateServer(options, context),
   );
   withExamples(
-    withServerSocket(server.command("healthcheck").description("ask a running server whether it serves"), context),
+    withLocalServerSocket(server.command("healthcheck").description("ask a running server whether it serves"), context),
     "server healthcheck --socket /run/countersign/server/private/api.sock",
   ).action(async (options: CommonOptions) =>
     (await import("../healthcheck.ts")).healthcheck("server", options, context, finish),

@@ -1,6 +1,6 @@
 import type { Entry } from "../../proto/gen/spire/api/types/Entry.ts";
 import { grpcStatus } from "../../transport/index.ts";
-import { withChannel } from "../connect.ts";
+import { withServer } from "../connect.ts";
 import type { CommandContext, Finish } from "../context.ts";
 import { inputError } from "../exit-codes.ts";
 import { printable } from "../output.ts";
@@ -18,7 +18,7 @@ export interface CreateOptions extends EntryOptions, WaitOptions {
 
 export async function create(options: CreateOptions, context: CommandContext, finish: Finish): Promise<void> {
   const entries = await entriesOf(options, context);
-  await withChannel(options.socket, "server", async (channel) => {
+  await withServer(options, context, async (channel) => {
     const results = await createEntries(channel, entries);
     await deliverAndPrint(channel, results, options, context, finish, (result) => printResult(result, context));
   });

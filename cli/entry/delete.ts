@@ -1,17 +1,17 @@
-import { withChannel } from "../connect.ts";
+import { withServer } from "../connect.ts";
 import type { CommandContext, Finish } from "../context.ts";
 import { exitCodes } from "../exit-codes.ts";
-import type { CommonOptions } from "../options.ts";
+import type { ServerOptions } from "../options.ts";
 import { printable, toJson } from "../output.ts";
 import { deleteEntries, succeeded } from "./mutations.ts";
 
 export async function remove(
   ids: readonly string[],
-  options: CommonOptions,
+  options: ServerOptions,
   context: CommandContext,
   finish: Finish,
 ): Promise<void> {
-  const results = await withChannel(options.socket, "server", (channel) => deleteEntries(channel, ids));
+  const results = await withServer(options, context, (channel) => deleteEntries(channel, ids));
   if (options.output === "json")
     context.terminal.out(toJson({ results: results.map(({ status, id }) => ({ status, id })) }));
   else {

@@ -1,11 +1,11 @@
 import type { Entry } from "../../proto/gen/spire/api/types/Entry.ts";
 import type { EntryMask } from "../../proto/gen/spire/api/types/EntryMask.ts";
 import { inputError } from "../exit-codes.ts";
-import type { CommonOptions } from "../options.ts";
+import type { ServerOptions } from "../options.ts";
 import { selectorFlag, spiffeIdFlag } from "../wire.ts";
 
 /** Flags that are not given are absent; a list that is given as empty is there, and empty. */
-export interface EntryOptions extends CommonOptions {
+export interface EntryOptions extends ServerOptions {
   readonly parentId?: string;
   readonly spiffeId?: string;
   readonly selector?: readonly string[];

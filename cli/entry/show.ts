@@ -1,14 +1,14 @@
 import type { _spire_api_server_entry_v1_ListEntriesRequest_Filter as Filter } from "../../proto/gen/spire/api/server/entry/v1/ListEntriesRequest.ts";
 import type { Entry__Output } from "../../proto/gen/spire/api/types/Entry.ts";
 import { entryService } from "../../proto/services.ts";
-import { withChannel } from "../connect.ts";
+import { withServer } from "../connect.ts";
 import type { CommandContext } from "../context.ts";
-import type { CommonOptions } from "../options.ts";
+import type { ServerOptions } from "../options.ts";
 import { toJson } from "../output.ts";
 import { selectorFlag, spiffeIdFlag } from "../wire.ts";
 import { entryFacts, entryTable } from "./print.ts";
 
-export interface FilterOptions extends CommonOptions {
+export interface FilterOptions extends ServerOptions {
   readonly parentId?: string;
   readonly spiffeId?: string;
   readonly selector?: readonly string[];
@@ -22,15 +22,16 @@ const pageSize = 1000;
 /** Numbers of SelectorMatch.MatchBehavior. */
 const matches = { exact: 0, subset: 1, superset: 2, any: 3 } as const;
 
-export async function show(id: string, options: CommonOptions, { terminal }: CommandContext): Promise<void> {
-  const entry = await withChannel(options.socket, "server", (channel) => channel.unary(entryService.GetEntry, { id }));
-  terminal.out(options.output === "json" ? toJson(entry) : entryFacts(entry));
+export async function show(id: string, options: ServerOptions, context: CommandContext): Promise<void> {
+  const entry = await withServer(options, context, (channel) => channel.unary(entryService.GetEntry, { id }));
+  context.terminal.out(options.output === "json" ? toJson(entry) : entryFacts(entry));
 }
 
-export async function list(options: FilterOptions, { terminal }: CommandContext): Promise<void> {
+export async function list(options: FilterOptions, context: CommandContext): Promise<void> {
+  const { terminal } = context;
   const filter = filterOf(options);
   const entries: Entry__Output[] = [];
-  await withChannel(options.socket, "server", async (channel) => {
+  await withServer(options, context, async (channel) => {
     let token = "";
     do {
       const page = await channel.unary(entryService.ListEntries, { filter, page_size: pageSize, page_token: token });
@@ -43,12 +44,10 @@ export async function list(options: FilterOptions, { terminal }: CommandContext)
   else terminal.out(entryTable(terminal, entries));
 }
 
-export async function count(options: FilterOptions, { terminal }: CommandContext): Promise<void> {
+export async function count(options: FilterOptions, context: CommandContext): Promise<void> {
   const filter = filterOf(options);
-  const answer = await withChannel(options.socket, "server", (channel) =>
-    channel.unary(entryService.CountEntries, { filter }),
-  );
-  terminal.out(
+  const answer = await withServer(options, context, (channel) => channel.unary(entryService.CountEntries, { filter }));
+  context.terminal.out(
     options.output === "json" ? toJson(answer) : `${answer.count} ${answer.count === 1 ? "entry" : "entries"}`,
   );
 }

@@ -1,6 +1,6 @@
 import type { Entry } from "../../proto/gen/spire/api/types/Entry.ts";
 import type { EntryMask } from "../../proto/gen/spire/api/types/EntryMask.ts";
-import { withChannel } from "../connect.ts";
+import { withServer } from "../connect.ts";
 import type { CommandContext, Finish } from "../context.ts";
 import { inputError } from "../exit-codes.ts";
 import { printable } from "../output.ts";
@@ -28,7 +28,7 @@ export async function update(
   finish: Finish,
 ): Promise<void> {
   const { entries, mask } = await changesOf(id, options, context);
-  await withChannel(options.socket, "server", async (channel) => {
+  await withServer(options, context, async (channel) => {
     const results = await updateEntries(channel, entries, mask);
     await deliverAndPrint(channel, results, options, context, finish, (result) => printResult(result, context));
   });
