@@ -58,6 +58,7 @@ export const serverLimits = {
   syncCatchUpMs: { value: 2_000, reason: "wait for a position that an agent has seen and this server has not yet" },
   syncAckPending: { value: 10_000, reason: "ids of entries without SVID in one acknowledgement; the rest is cut off" },
   syncHelloMs: { value: 10_000, reason: "wait for the hello of a stream that was opened" },
+  syncNextMs: { value: 60_000, reason: "wait for what a polling agent asks for next; it asks at once, or is done" },
   waitAppliedMs: { value: 60_000, reason: "longest wait of WaitApplied" },
   waitAppliedEntries: { value: 1_000, reason: "entries of one WaitApplied; two full batches" },
 

@@ -181,7 +181,7 @@ export class Gate {
   ): void {
     const { metrics, audit } = this.#deps;
     // The caller went away: nobody was refused anything.
-    if (context.signal.aborted && !(error instanceof ServiceError)) {
+    if (context.signal.aborted && (!(error instanceof ServiceError) || error.code === "ERR_CALL_CANCELLED")) {
       metrics.called(rpc.method, "CANCELLED", undefined);
       return;
     }

@@ -13,8 +13,10 @@ import { batchCreateEntry } from "./entry/batch-create-entry.ts";
 import { batchDeleteEntry } from "./entry/batch-delete-entry.ts";
 import { batchUpdateEntry } from "./entry/batch-update-entry.ts";
 import { countEntries } from "./entry/count-entries.ts";
+import { getAuthorizedEntries } from "./entry/get-authorized-entries.ts";
 import { getEntry } from "./entry/get-entry.ts";
 import { listEntries } from "./entry/list-entries.ts";
+import { syncAuthorizedEntries } from "./entry/sync-authorized-entries.ts";
 import { checkHealth } from "./health/check.ts";
 import { getLogger } from "./logger/get-logger.ts";
 import { resetLogLevel } from "./logger/reset-log-level.ts";
@@ -40,6 +42,7 @@ export const servedRpcs: readonly RpcDeclaration<never, never>[] = [
   createJoinToken,
   deleteAgent,
   getAgent,
+  getAuthorizedEntries,
   getBundle,
   getEntry,
   getInfo,
@@ -53,6 +56,7 @@ export const servedRpcs: readonly RpcDeclaration<never, never>[] = [
   renewAgent,
   resetLogLevel,
   setLogLevel,
+  syncAuthorizedEntries,
   waitApplied,
 ];
 
@@ -69,8 +73,6 @@ export const unservedMethods: readonly string[] = [
   "/spire.api.server.bundle.v1.Bundle/ListFederatedBundles",
   "/spire.api.server.bundle.v1.Bundle/PublishJWTAuthority",
   "/spire.api.server.bundle.v1.Bundle/PublishWITAuthority",
-  "/spire.api.server.entry.v1.Entry/GetAuthorizedEntries",
-  "/spire.api.server.entry.v1.Entry/SyncAuthorizedEntries",
   "/spire.api.server.svid.v1.SVID/BatchNewWITSVID",
   "/spire.api.server.svid.v1.SVID/MintJWTSVID",
   "/spire.api.server.svid.v1.SVID/MintWITSVID",

@@ -4,6 +4,7 @@ import type { Gate } from "./gate.ts";
 import { servedRpcs } from "./methods.ts";
 import type { ServerServices } from "./server-services.ts";
 import { serveAgentService } from "./wire/agent-service.ts";
+import { serveAuthorizedEntries } from "./wire/authorized-entries.ts";
 import { serveDebugService, serveLoggerService } from "./wire/daemon-services.ts";
 import { serveEntryService } from "./wire/entry-service.ts";
 import { serveBundleService, serveHealthService, serveSvidService, serveSyncService } from "./wire/other-services.ts";
@@ -14,6 +15,7 @@ export function serverRouter(gate: Gate, services: ServerServices): RpcRouter {
   const to = { router, gate, services };
   serveAgentService(to);
   serveEntryService(to);
+  serveAuthorizedEntries(to);
   serveSvidService(to);
   serveBundleService(to);
   serveSyncService(to);

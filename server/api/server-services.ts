@@ -8,6 +8,7 @@ import type { GetAgentNeeds } from "./agent/get-agent.ts";
 import type { RenewAgentNeeds } from "./agent/renew-agent.ts";
 import type { GetInfoNeeds } from "./debug/get-info.ts";
 import type { BatchUpdateEntryNeeds } from "./entry/batch-update-entry.ts";
+import type { SyncAuthorizedEntriesNeeds } from "./entry/sync-authorized-entries.ts";
 import type { CheckNeeds } from "./health/check.ts";
 import type { LoggerNeeds } from "./logger/logger-levels.ts";
 import type { AuthorizedNeeds } from "./svid/authorized.ts";
@@ -32,6 +33,7 @@ export type CoreServices = AttestAgentNeeds &
   ListConnectionsNeeds &
   OpenSyncNeeds &
   RenewAgentNeeds &
+  SyncAuthorizedEntriesNeeds &
   WaitAppliedNeeds & {
     readonly issuance: Issuance;
     readonly listings: Listings;

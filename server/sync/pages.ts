@@ -1,5 +1,5 @@
-import type { RegistrationEntry } from "../../proto/domain/entry.ts";
 import type { Position, ResourceType, SyncPage, SyncResource } from "../../proto/domain/link.ts";
+import { approximateEntryBytes } from "../domain/entry-size.ts";
 import { serverLimits } from "../limits.ts";
 
 export interface ChangeSet {
@@ -54,7 +54,7 @@ export function* cutPages(change: ChangeSet): Generator<SyncPage> {
 function approximateBytes(resource: SyncResource): number {
   switch (resource.kind) {
     case "entry":
-      return entryBytes(resource.entry);
+      return approximateEntryBytes(resource.entry);
     case "bundle":
       return (
         resource.bundle.x509Authorities.reduce((sum, { certificate }) => sum + certificate.der.length + 16, 64) +
@@ -64,12 +64,4 @@ function approximateBytes(resource: SyncResource): number {
     case "config":
       return 96;
   }
-}
-
-function entryBytes(entry: RegistrationEntry): number {
-  let bytes = 128 + entry.id.length + entry.hint.length + entry.spiffeId.path.length + entry.parentId.path.length;
-  for (const { type, value } of entry.selectors) bytes += 8 + type.length + value.length;
-  for (const name of entry.dnsNames) bytes += 4 + name.length;
-  for (const trustDomain of entry.federatesWith) bytes += 4 + trustDomain.name.length;
-  return bytes;
 }

@@ -73,6 +73,8 @@ export class GraphChanges {
       parentId: place < 2 ? serverId : place < 6 ? this.agent(this.#below(this.#options.agents)) : hub(),
       spiffeId: this.#below(10) < 6 ? hub() : SpiffeId.of(exampleTrustDomain, `/leaf/${this.#below(1_000_000)}`),
       selectors: this.#selectors(1),
+      downstream: this.#below(6) === 0,
+      admin: this.#below(6) === 0,
       expiresAt: this.#below(5) === 0 ? nowSeconds - 2 + this.#below(20) : 0,
       revisionNumber: this.#below(1_000_000),
       createdAt: this.#below(100),

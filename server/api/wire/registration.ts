@@ -52,15 +52,9 @@ export class Inbox<Message> {
 
   /** The first message, for which nobody waits long: a stream is a place, and places are few. */
   async first(clock: Clock): Promise<Message> {
-    const { promise, reject } = Promise.withResolvers<never>();
-    const timer = clock.setTimer(serverLimits.syncHelloMs.value, () => {
-      reject(commonErrors.error("ERR_MALFORMED_REQUEST", "the first message of the stream did not come"));
-    });
-    try {
-      return await Promise.race([this.next(), promise]);
-    } finally {
-      timer.cancel();
-    }
+    const result = await this.#within(clock, serverLimits.syncHelloMs.value, "the first message of the stream");
+    if (result.done === true) throw commonErrors.error("ERR_MALFORMED_REQUEST", "the stream ended early");
+    return result.value;
   }
 
   async *rest(): AsyncGenerator<Message, void> {
@@ -68,6 +62,27 @@ export class Inbox<Message> {
       const result = await this.#messages.next();
       if (result.done === true) return;
       yield result.value;
+    }
+  }
+
+  /** The rest, from a client that has only to say what it wants next. */
+  async *restWithin(clock: Clock): AsyncGenerator<Message, void> {
+    for (;;) {
+      const result = await this.#within(clock, serverLimits.syncNextMs.value, "the next message of the stream");
+      if (result.done === true) return;
+      yield result.value;
+    }
+  }
+
+  async #within(clock: Clock, limitMs: number, what: string): Promise<IteratorResult<Message>> {
+    const { promise, reject } = Promise.withResolvers<never>();
+    const timer = clock.setTimer(limitMs, () => {
+      reject(commonErrors.error("ERR_MALFORMED_REQUEST", `${what} did not come`));
+    });
+    try {
+      return await Promise.race([this.#messages.next(), promise]);
+    } finally {
+      timer.cancel();
     }
   }
 }

@@ -1,0 +1,20 @@
+import type { RegistrationEntry } from "../../../proto/domain/entry.ts";
+import type { AuthorizedEntries } from "../../registry/ports.ts";
+import { callingAgent } from "../calling-agent.ts";
+import { unaryRpc } from "../rpc.ts";
+
+export interface GetAuthorizedEntriesNeeds {
+  readonly authorized: Pick<AuthorizedEntries, "authorizedEntries">;
+}
+
+/**
+ * All entries that the calling agent may serve, whole: an agent drops what is not in the answer. A set that one message
+ * cannot hold is refused with ERR_MESSAGE_TOO_LARGE; SyncAuthorizedEntries has pages.
+ */
+export const getAuthorizedEntries = unaryRpc<GetAuthorizedEntriesNeeds, void, readonly RegistrationEntry[]>({
+  method: "/spire.api.server.entry.v1.Entry/GetAuthorizedEntries",
+  callers: ["agent"],
+  audit: { kind: "read" },
+  mask: "entry",
+  handle: async ({ authorized }, _request, call) => authorized.authorizedEntries(callingAgent(call).id),
+});
