@@ -4,12 +4,30 @@ import { decodeOid } from "./oid.ts";
 import { tag } from "./tags.ts";
 import { decodeTime } from "./time.ts";
 
-/** Views into the input, not copies. */
-export interface DerElement {
+/** One element. Its bytes are views into the input, not copies, and are made when they are asked for. */
+export class DerElement {
   readonly tag: number;
-  readonly content: Uint8Array;
+  readonly #source: Uint8Array;
+  readonly #start: number;
+  readonly #contentStart: number;
+  readonly #end: number;
+
+  constructor(source: Uint8Array, start: number, contentStart: number, end: number) {
+    this.tag = source[start] ?? 0;
+    this.#source = source;
+    this.#start = start;
+    this.#contentStart = contentStart;
+    this.#end = end;
+  }
+
+  get content(): Uint8Array {
+    return this.#source.subarray(this.#contentStart, this.#end);
+  }
+
   /** Identifier, length and content. */
-  readonly bytes: Uint8Array;
+  get bytes(): Uint8Array {
+    return this.#source.subarray(this.#start, this.#end);
+  }
 }
 
 export interface DerReaderLimits {
@@ -61,43 +79,26 @@ export class DerReader {
   /** The next element whatever it is. High tag numbers and the end-of-contents octet are refused. */
   readElement(): DerElement {
     const start = this.#offset;
-    const tagOctet = this.#octet();
-    if ((tagOctet & 0x1f) === 0x1f || tagOctet === 0) {
-      throw new CertsError("ERR_DER_UNEXPECTED", `tag octet 0x${tagOctet.toString(16)} is not used in these formats`);
-    }
-    const length = this.#length();
-    const contentStart = this.#offset;
-    if (length > this.#end - contentStart) {
-      throw new CertsError("ERR_DER_TRUNCATED", `element claims ${length} bytes, ${this.#end - contentStart} are left`);
-    }
-    this.#offset = contentStart + length;
-    return {
-      tag: tagOctet,
-      content: this.#bytes.subarray(contentStart, this.#offset),
-      bytes: this.#bytes.subarray(start, this.#offset),
-    };
+    const contentStart = this.#pass();
+    return new DerElement(this.#bytes, start, contentStart, this.#offset);
   }
 
   /** Content of the next element, which must have this identifier octet. */
   read(expectedTag: number): Uint8Array {
-    return this.readWhole(expectedTag).content;
+    this.#expect(expectedTag);
+    return this.#bytes.subarray(this.#pass(), this.#offset);
   }
 
   readWhole(expectedTag: number): DerElement {
-    const found = this.peekTag();
-    if (found !== expectedTag) {
-      if (found === undefined)
-        throw new CertsError("ERR_DER_TRUNCATED", `no element where ${name(expectedTag)} belongs`);
-      throw new CertsError("ERR_DER_UNEXPECTED", `${name(found)} where ${name(expectedTag)} belongs`);
-    }
+    this.#expect(expectedTag);
     return this.readElement();
   }
 
   /** A reader of the content of the next element (SEQUENCE, SET or a constructed context tag), one level deeper. */
   enter(expectedTag: number = tag.sequence): DerReader {
     if (this.#depth <= 0) throw new CertsError("ERR_DER_TOO_DEEP", "nested deeper than the reader follows");
-    const content = this.read(expectedTag);
-    return new DerReader(content, 0, content.length, this.#depth - 1);
+    this.#expect(expectedTag);
+    return new DerReader(this.#bytes, this.#pass(), this.#offset, this.#depth - 1);
   }
 
   /** Like `enter` when the next element has this tag, otherwise `undefined` and nothing is read. */
@@ -192,6 +193,28 @@ export class DerReader {
   readTime(): number {
     const expected = this.peekTag() === tag.generalizedTime ? tag.generalizedTime : tag.utcTime;
     return decodeTime(expected, this.read(expected));
+  }
+
+  #expect(expectedTag: number): void {
+    const found = this.peekTag();
+    if (found === expectedTag) return;
+    if (found === undefined) throw new CertsError("ERR_DER_TRUNCATED", `no element where ${name(expectedTag)} belongs`);
+    throw new CertsError("ERR_DER_UNEXPECTED", `${name(found)} where ${name(expectedTag)} belongs`);
+  }
+
+  /** Goes behind the next element; returns where its content begins. */
+  #pass(): number {
+    const tagOctet = this.#octet();
+    if ((tagOctet & 0x1f) === 0x1f || tagOctet === 0) {
+      throw new CertsError("ERR_DER_UNEXPECTED", `tag octet 0x${tagOctet.toString(16)} is not used in these formats`);
+    }
+    const length = this.#length();
+    const contentStart = this.#offset;
+    if (length > this.#end - contentStart) {
+      throw new CertsError("ERR_DER_TRUNCATED", `element claims ${length} bytes, ${this.#end - contentStart} are left`);
+    }
+    this.#offset = contentStart + length;
+    return contentStart;
   }
 
   #octet(): number {

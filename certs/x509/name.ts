@@ -1,7 +1,7 @@
 import { asciiBytes, toHex } from "../bytes.ts";
 import { tlv } from "../der/encode.ts";
 import { encodeOid } from "../der/oid.ts";
-import { DerReader } from "../der/reader.ts";
+import { type DerElement, DerReader } from "../der/reader.ts";
 import { tag } from "../der/tags.ts";
 import { isPrintable } from "../der/writer.ts";
 import { CertsError } from "../errors.ts";
@@ -68,8 +68,7 @@ function isWellFormed(text: string): boolean {
 /** Reads past a Name after checking its structure; returns the whole element. Throws ERR_DER_…. */
 export function readName(reader: DerReader): Uint8Array {
   const name = reader.readWhole(tag.sequence).bytes;
-  // Walking over it is the check.
-  Array.from(relativeNames(name));
+  walkName(name);
   return name;
 }
 
@@ -79,21 +78,25 @@ interface NameAttribute {
   readonly value: Uint8Array;
 }
 
-function* relativeNames(name: Uint8Array): Generator<readonly NameAttribute[], void, undefined> {
+/** Goes over a Name, which is the check of its structure, and gives each relative name to `visit`. */
+function walkName(name: Uint8Array, visit?: (relative: readonly NameAttribute[]) => void): void {
   const max = certsLimits.nameAttributes.value;
   const sequence = DerReader.over(name).enter();
   for (let count = 0; !sequence.isAtEnd; count++) {
     if (count >= max) throw new CertsError("ERR_DER_TOO_LARGE", `name of more than ${max} parts`);
     const set = sequence.readSetOf(tag.set, max);
     if (set.length === 0) throw new CertsError("ERR_DER_UNEXPECTED", "relative name without attributes");
-    yield set.map(({ bytes }) => {
-      const attribute = DerReader.over(bytes).enter();
-      const type = attribute.readOid();
-      const value = attribute.readElement();
-      attribute.finish();
-      return { type, valueTag: value.tag, value: value.content };
-    });
+    const relative = set.map(readAttribute);
+    visit?.(relative);
   }
+}
+
+function readAttribute({ bytes }: DerElement): NameAttribute {
+  const attribute = DerReader.over(bytes).enter();
+  const type = attribute.readOid();
+  const value = attribute.readElement();
+  attribute.finish();
+  return { type, valueTag: value.tag, value: value.content };
 }
 
 const labels = new Map([
@@ -109,11 +112,11 @@ const labels = new Map([
 /** RFC 4514 text of a Name that `readName` accepted; for people, never for decisions. */
 export function nameText(name: Uint8Array): string {
   const parts: string[] = [];
-  for (const relative of relativeNames(name)) {
+  walkName(name, (relative) => {
     parts.unshift(
       relative.map((attribute) => `${labels.get(attribute.type) ?? attribute.type}=${valueText(attribute)}`).join("+"),
     );
-  }
+  });
   return parts.join(",");
 }
 
