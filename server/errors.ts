@@ -36,6 +36,22 @@ export const serverErrors = defineErrors({
     meaning: "The authority is not in a state from which this can be done.",
     fix: "list the local authorities and pick one in the right state",
   },
+  ERR_AUTHORITY_ID: {
+    status: "invalidArgument",
+    meaning: "The authority id is missing, or not that of an authority with which this can be done.",
+    fix: "take the id from `localauthority x509 show` or `localauthority jwt show`",
+  },
+  ERR_UPSTREAM_AUTHORITY: {
+    status: "failedPrecondition",
+    meaning:
+      "Where CAs come from an upstream authority, it is the upstream's key that is tainted and revoked, and nowhere else.",
+    fix: "with an upstream authority use `upstreamauthority taint` and `revoke`, without one `localauthority x509`",
+  },
+  ERR_JWT_DISABLED: {
+    status: "unimplemented",
+    meaning: "This server issues no JWT-SVIDs, and has no JWT keys.",
+    fix: "switch JWT-SVIDs on in the server's configuration",
+  },
   ERR_AUTHORITY_UNAVAILABLE: {
     status: "unavailable",
     meaning:

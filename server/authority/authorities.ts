@@ -15,8 +15,10 @@ import type { AuthorityStore, BundleStore } from "../store/ports.ts";
 import { servedChain } from "./check-minted-ca.ts";
 import { jwtKind } from "./jwt-kind.ts";
 import { type ActiveAuthority, AuthorityLifecycle, type LifecycleDeps } from "./lifecycle.ts";
+import { OperatorAuthorities } from "./operations.ts";
 import type {
   AuthorityHealth,
+  AuthorityOperations,
   CaSubject,
   JwtIssuer,
   SigningAuthorities,
@@ -56,6 +58,7 @@ export interface AuthoritiesDeps {
  */
 export class Authorities implements SigningAuthorities {
   readonly trustDomain: TrustDomain;
+  readonly operations: AuthorityOperations;
   readonly #kinds: readonly { readonly kind: AuthorityKind; readonly lifecycle: AuthorityLifecycle }[];
   readonly #deps: AuthoritiesDeps;
   readonly #failures = new Map<AuthorityKind, unknown>();
@@ -67,6 +70,8 @@ export class Authorities implements SigningAuthorities {
   #attempt = 0;
   #isChanged = true;
   #turn: Promise<unknown> = Promise.resolve();
+  /** Aborted when the schedule may have changed. */
+  #look = new AbortController();
 
   private constructor(options: AuthoritiesOptions, deps: AuthoritiesDeps, bundle: SpiffeBundle) {
     const { clock, random, upstream, store } = deps;
@@ -86,6 +91,7 @@ export class Authorities implements SigningAuthorities {
         this.#bundle = await store.commitAuthorities(commit);
         this.#isChanged = true;
       },
+      bundle: () => this.#bundle,
       clock,
       random,
       logger: deps.logger,
@@ -99,6 +105,13 @@ export class Authorities implements SigningAuthorities {
       kind: profile.kind,
       lifecycle: new AuthorityLifecycle(profile, lifecycleDeps),
     }));
+    this.operations = new OperatorAuthorities({
+      hasUpstream: upstream.isSelfSigned !== true,
+      serverId: options.serverId,
+      lifecycle: (kind) => this.#kinds.find((each) => each.kind === kind)?.lifecycle,
+      inTurn: (task) => this.#inTurn(task),
+      clock,
+    });
   }
 
   /**
@@ -119,14 +132,30 @@ export class Authorities implements SigningAuthorities {
   async run(signal: AbortSignal): Promise<void> {
     const { clock } = this.#deps;
     while (!signal.aborted) {
+      const look = this.#look.signal;
       const nextMs = await this.tick();
       const delayMs = Math.min(lookMs, Math.max(0, nextMs - clock.now()));
       try {
-        await clock.sleep(delayMs, { signal });
+        await clock.sleep(delayMs, { signal: AbortSignal.any([signal, look]) });
       } catch (error) {
-        if (!signal.aborted) throw error;
+        if (!signal.aborted && !look.aborted) throw error;
       }
     }
+  }
+
+  /** The operator's turn; what it changed is told, and the rotation looks again. */
+  #inTurn<T>(task: () => Promise<T>): Promise<T> {
+    const turn = this.#turn.then(async () => {
+      try {
+        return await task();
+      } finally {
+        this.#refresh();
+        this.#look.abort();
+        this.#look = new AbortController();
+      }
+    });
+    this.#turn = turn.catch(() => {});
+    return turn;
   }
 
   /** Does what is due now. Never rejects. Resolves with the time to be called again, Unix milliseconds. */

@@ -1,4 +1,5 @@
 import type { Random } from "../../runtime/core/index.ts";
+import type { SpiffeBundle } from "../../spiffe/index.ts";
 import type { AuthorityKind, AuthorityRecord } from "../domain/authority.ts";
 import type { AuthorityKeyType, Signer } from "../issuance/ports.ts";
 import type { BundleEdit } from "../store/ports.ts";
@@ -14,8 +15,12 @@ export interface AuthorityKindProfile {
   provisionalId(random: Random): string;
   /** Makes the authority of a new key. `record` is the preparing one. */
   forge(record: AuthorityRecord, signer: Signer): Promise<ForgedAuthority>;
-  /** Makes what it signed verifiable. */
-  publishEdits(record: AuthorityRecord): readonly BundleEdit[];
+  /** Makes what it signed verifiable. Anchors in `distrustedAbove` do not come back. */
+  publishEdits(record: AuthorityRecord, distrustedAbove: ReadonlySet<string>): readonly BundleEdit[];
+  /** Has what it signed replaced. */
+  taintEdits(record: AuthorityRecord): readonly BundleEdit[];
+  /** Ends what it signed. */
+  revokeEdits(record: AuthorityRecord, bundle: SpiffeBundle): readonly BundleEdit[];
   /** Undoes `publishEdits`, as far as nothing else rests on it. */
   withdrawEdits(record: AuthorityRecord, nowMs: number): readonly BundleEdit[];
 }

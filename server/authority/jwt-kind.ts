@@ -18,6 +18,8 @@ export function jwtKind(options: {
       return { id: record.id, chain: [], anchors: [], upstreamId: "", issuedAt, notAfter: issuedAt + options.ttl };
     },
     publishEdits: ({ id, publicKey, notAfter }) => [{ kind: "add-jwt", keyId: id, publicKey, expiresAt: notAfter }],
+    taintEdits: ({ id }) => [{ kind: "taint-jwt", keyId: id }],
+    revokeEdits: ({ id }) => [{ kind: "remove-jwt", keyId: id }],
     withdrawEdits: ({ id }) => [{ kind: "remove-jwt", keyId: id }],
   };
 }

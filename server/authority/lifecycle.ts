@@ -1,16 +1,20 @@
 import type { KeyObject } from "node:crypto";
 import { encodeSpki, publicKeyType } from "../../certs/index.ts";
 import { type Clock, type Logger, type Random, uuidV7 } from "../../runtime/core/index.ts";
+import type { SpiffeBundle } from "../../spiffe/index.ts";
 import type { AuthorityRecord, AuthorityState } from "../domain/authority.ts";
 import { serverErrors } from "../errors.ts";
 import type { KeyManager, Signer } from "../issuance/ports.ts";
 import type { AuthorityCommit } from "../store/ports.ts";
 import type { AuthorityKindProfile } from "./authority-kind.ts";
+import { distrustedAbove } from "./distrusted-above.ts";
 import { type AuthorityAction, type AuthorityView, nextAction } from "./next-action.ts";
 import { type AuthorityEvent, transition } from "./transitions.ts";
 
 /** More actions than any sequence needs between two waits; a defence against a decision that repeats itself. */
 const actionsMax = 64;
+
+export type WorkingAction = Exclude<AuthorityAction, { kind: "wait" }>;
 
 export interface ActiveAuthority {
   readonly record: AuthorityRecord;
@@ -23,6 +27,8 @@ export interface LifecycleDeps {
   readonly keyManager: KeyManager;
   readonly listAuthorities: () => Promise<readonly AuthorityRecord[]>;
   readonly commit: (commit: AuthorityCommit) => Promise<void>;
+  /** Own bundle as of the last read or commit. */
+  readonly bundle: () => SpiffeBundle;
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
@@ -70,12 +76,33 @@ export class AuthorityLifecycle {
     throw serverErrors.error("ERR_AUTHORITY_UNAVAILABLE", `the ${this.#profile.kind} authority does not settle`);
   }
 
+  /**
+   * Carries out one action that an operator asks for, if any. `decide` sees the authorities as they are, and throws to
+   * refuse. Whatever failed, everything is read again before the next step.
+   */
+  async perform(decide: (view: AuthorityView) => WorkingAction | undefined): Promise<void> {
+    try {
+      const view = await this.#current();
+      const action = decide(view);
+      if (action !== undefined) await this.#apply(action, view);
+    } catch (error) {
+      this.#isStale = true;
+      throw error;
+    }
+  }
+
   async #current(): Promise<AuthorityView> {
-    if (this.#view !== undefined && !this.#isStale) return this.#view;
-    const view = await this.#load();
-    this.#view = view;
-    this.#isStale = false;
-    return view;
+    if (this.#view === undefined || this.#isStale) {
+      this.#view = await this.#load();
+      this.#isStale = false;
+    }
+    // The bundle also changes without us: what is above may have been tainted.
+    this.#view = { ...this.#view, distrustedAbove: this.#distrustedAbove(this.#view.records) };
+    return this.#view;
+  }
+
+  #distrustedAbove(records: readonly AuthorityRecord[]): ReadonlySet<string> {
+    return distrustedAbove(records, this.#deps.bundle());
   }
 
   /** Reads records and keys, and takes up the active authority. */
@@ -88,7 +115,7 @@ export class AuthorityLifecycle {
       const record = records.find((candidate) => candidate.keyId === keyId && candidate.serverId === serverId);
       keys.set(keyId, record !== undefined && (await this.#isKeyOf(record)));
     }
-    const view = { serverId, records, keys };
+    const view = { serverId, records, keys, distrustedAbove: this.#distrustedAbove(records) };
     await this.#take(view);
     return view;
   }
@@ -121,18 +148,24 @@ export class AuthorityLifecycle {
     };
   }
 
-  async #apply(action: Exclude<AuthorityAction, { kind: "wait" }>, view: AuthorityView): Promise<void> {
+  async #apply(action: WorkingAction, view: AuthorityView): Promise<void> {
     switch (action.kind) {
       case "begin":
         return this.#begin(view);
       case "publish":
-        return this.#publish(view, action.record);
+        return this.#publish(view, action.record, action.replaces);
       case "activate":
         return this.#commit(view, {
           put: [this.#move(action.record, "activate"), ...action.retire.map((record) => this.#move(record, "retire"))],
           remove: [],
           bundleEdits: [],
         });
+      case "taint":
+        return this.#mark(view, action.records, "taint", (record) => this.#profile.taintEdits(record));
+      case "revoke":
+        return this.#mark(view, action.records, "revoke", (record) =>
+          this.#profile.revokeEdits(record, this.#deps.bundle()),
+        );
       case "abandon":
         return this.#remove(view, [action.record], "abandon");
       case "prune":
@@ -163,18 +196,26 @@ export class AuthorityLifecycle {
   }
 
   /** The key first, then in one commit its record and its place in the bundle. */
-  async #publish(view: AuthorityView, record: AuthorityRecord): Promise<void> {
-    const { keyManager } = this.#deps;
+  async #publish(view: AuthorityView, record: AuthorityRecord, replaces: readonly AuthorityRecord[]): Promise<void> {
+    const { keyManager, clock } = this.#deps;
+    for (const { state } of replaces) transition(state, "abandon");
     const existing = await this.#unusedKey(view, record.keyId);
     const publicKey = existing ?? (await keyManager.generateKey(record.keyId, this.#profile.keyType));
     const forged = await this.#profile.forge(record, await keyManager.signer(record.keyId));
+    if (view.distrustedAbove.has(forged.upstreamId)) {
+      const message = `the new CA is under ${forged.upstreamId}, which is tainted or revoked`;
+      throw serverErrors.error("ERR_AUTHORITY_MINT_REJECTED", message);
+    }
     const prepared = { ...this.#move(record, "publish"), ...forged, publicKey: encodeSpki(publicKey) };
     await this.#commit(
       { ...view, keys: new Map([...view.keys, [record.keyId, true]]) },
       {
         put: [prepared],
-        remove: prepared.id === record.id ? [] : [keyOf(record)],
-        bundleEdits: this.#profile.publishEdits(prepared),
+        remove: [record, ...replaces].map(keyOf).filter((key) => key !== keyOf(prepared)),
+        bundleEdits: [
+          ...replaces.flatMap((old) => this.#profile.withdrawEdits(old, clock.now())),
+          ...this.#profile.publishEdits(prepared, view.distrustedAbove),
+        ],
       },
     );
   }
@@ -184,6 +225,16 @@ export class AuthorityLifecycle {
     if (!view.keys.has(keyId)) return undefined;
     const existing = await this.#deps.keyManager.publicKey(keyId);
     return existing !== undefined && publicKeyType(existing) === this.#profile.keyType ? existing : undefined;
+  }
+
+  async #mark(
+    view: AuthorityView,
+    records: readonly AuthorityRecord[],
+    event: "taint" | "revoke",
+    edits: (record: AuthorityRecord) => AuthorityCommit["bundleEdits"],
+  ): Promise<void> {
+    const put = records.map((record) => this.#move(record, event));
+    await this.#commit(view, { put, remove: [], bundleEdits: records.flatMap(edits) });
   }
 
   async #remove(view: AuthorityView, records: readonly AuthorityRecord[], event: AuthorityEvent): Promise<void> {

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import fc from "fast-check";
 import type { AuthorityRecord, AuthorityState } from "../domain/authority.ts";
-import { type AuthorityAction, type AuthorityView, keyGrace, nextAction } from "./next-action.ts";
+import { type AuthorityAction, type AuthorityView, canSign, keyGrace, nextAction } from "./next-action.ts";
 import { guaranteedLife, lifeWarnings, propagation, turnsOf } from "./schedule.ts";
 import { transition } from "./transitions.ts";
 
@@ -32,7 +32,8 @@ function record(state: AuthorityState, changes: Partial<AuthorityRecord> = {}): 
 
 function view(records: readonly AuthorityRecord[], keys?: readonly (readonly [string, boolean])[]): AuthorityView {
   const own = records.filter((each) => each.serverId === "s");
-  return { serverId: "s", records, keys: new Map(keys ?? own.map(({ keyId }) => [keyId, true])) };
+  const known = new Map(keys ?? own.map(({ keyId }) => [keyId, true]));
+  return { serverId: "s", records, keys: known, distrustedAbove: new Set() };
 }
 
 function decide(records: readonly AuthorityRecord[], now: number): AuthorityAction {
@@ -46,7 +47,7 @@ describe("nextAction()", () => {
 
   it("goes on with what a crash interrupted", () => {
     const preparing = record("preparing");
-    assert.deepEqual(decide([preparing], t0 + day), { kind: "publish", record: preparing });
+    assert.deepEqual(decide([preparing], t0 + day), { kind: "publish", record: preparing, replaces: [] });
   });
 
   it("activates the first authority at once", () => {
@@ -149,24 +150,37 @@ describe("nextAction()", () => {
     assert.deepEqual(decide([foreign], t0), { kind: "begin" });
   });
 
+  it("replaces at once what rests on a distrusted anchor, and taints it once it is old", () => {
+    const below = (state: AuthorityState, upstreamId: string) => record(state, { upstreamId });
+    const decideWith = (records: readonly AuthorityRecord[]) =>
+      nextAction({ ...view(records), distrustedAbove: new Set(["bad"]) }, t0);
+    const active = below("active", "bad");
+    assert.deepEqual(decideWith([active]), { kind: "begin" });
+    assert.deepEqual(decideWith([below("prepared", "bad")]), { kind: "begin" });
+    const good = below("prepared", "good");
+    assert.deepEqual(decideWith([active, good]), { kind: "activate", record: good, retire: [active] });
+    const old = below("old", "bad");
+    assert.deepEqual(decideWith([old, below("active", "good")]), { kind: "taint", records: [old] });
+    assert.equal(decideWith([below("tainted", "bad"), below("active", "good")]).kind, "wait");
+    assert.equal(decideWith([record("active", { upstreamId: "" })]).kind, "wait");
+  });
+
   it("keeps its promises through any sequence of time, crashes of the process and losses of keys", () => {
     const step = fc.oneof(
       { weight: 8, arbitrary: fc.record({ kind: fc.constant("time" as const), by: fc.integer({ min: 1, max: 30 }) }) },
       { weight: 2, arbitrary: fc.record({ kind: fc.constant("stop" as const), by: fc.integer({ min: 1, max: 400 }) }) },
       { weight: 1, arbitrary: fc.record({ kind: fc.constant("lose-keys" as const), by: fc.constant(0) }) },
+      {
+        weight: 3,
+        arbitrary: fc.record({ kind: fc.constant("by-hand" as const), by: fc.integer({ min: 0, max: 3 }) }),
+      },
       { weight: 3, arbitrary: fc.record({ kind: fc.constant("crash" as const), by: fc.integer({ min: 0, max: 3 }) }) },
     );
     fc.assert(
       fc.property(fc.array(step, { maxLength: 60 }), fc.integer({ min: 12, max: 40 * 24 }), (steps, lifeHours) => {
         const model = new Model(lifeHours * hour);
         model.settle();
-        for (const { kind, by } of steps) {
-          if (kind === "lose-keys") model.loseKeys();
-          else if (kind === "crash") model.settle(by);
-          else if (kind === "stop") model.now += by * hour;
-          else model.run(by * hour);
-          if (kind !== "crash") model.settle();
-        }
+        for (const step of steps) model.live(step);
       }),
       { numRuns: 300 },
     );
@@ -188,8 +202,33 @@ class Model {
     this.#life = life;
   }
 
-  loseKeys(): void {
-    this.#keys.clear();
+  live({ kind, by }: { readonly kind: string; readonly by: number }): void {
+    if (kind === "lose-keys") this.#keys.clear();
+    else if (kind === "by-hand") this.byHand(by);
+    else if (kind === "crash") this.settle(by);
+    else if (kind === "stop") this.now += by * hour;
+    else this.run(by * hour);
+    if (kind !== "crash") this.settle();
+  }
+
+  /** What an operator may do at this moment: prepare, activate, taint or revoke; nothing when it would be refused. */
+  byHand(what: number): void {
+    const find = (wanted: AuthorityState): AuthorityRecord | undefined =>
+      this.#records.find(({ state }) => state === wanted);
+    const [prepared, active, old, tainted] = [find("prepared"), find("active"), find("old"), find("tainted")];
+    if (what === 0) {
+      if (find("preparing") === undefined) this.#apply({ kind: "begin" });
+      const record = find("preparing");
+      if (record !== undefined) this.#apply({ kind: "publish", record, replaces: prepared ? [prepared] : [] });
+    } else if (what === 1 && prepared !== undefined && canSign(this.#view(), prepared, this.now)) {
+      this.#apply({ kind: "activate", record: prepared, retire: active ? [active] : [] });
+    } else if (what === 2 && old !== undefined) this.#apply({ kind: "taint", records: [old] });
+    else if (what === 3 && tainted !== undefined) this.#apply({ kind: "revoke", records: [tainted] });
+    this.#check();
+  }
+
+  #view(): AuthorityView {
+    return { serverId: "s", records: this.#records, keys: this.#keys, distrustedAbove: new Set() };
   }
 
   /** Time passes with the loop running. */
@@ -207,7 +246,7 @@ class Model {
   /** Applies up to `most` actions; the process stops after them. */
   settle(most = 40): number {
     for (let count = 0; count < most; count += 1) {
-      const action = nextAction({ serverId: "s", records: this.#records, keys: this.#keys }, this.now);
+      const action = nextAction(this.#view(), this.now);
       if (action.kind === "wait") {
         this.#checkSettled();
         return action.until;
@@ -235,6 +274,7 @@ class Model {
       case "publish":
         this.#keys.set(action.record.keyId, true);
         this.#bundle.add(action.record.id);
+        for (const each of action.replaces) this.#drop(each, "abandon");
         this.#move(action.record, "publish", { issuedAt: this.now, notAfter: this.now + this.#life });
         return;
       case "activate":
@@ -247,6 +287,16 @@ class Model {
         return;
       case "prune":
         for (const each of action.records) this.#drop(each, "prune");
+        return;
+      case "taint":
+        for (const each of action.records) this.#move(each, "taint");
+        return;
+      case "revoke":
+        for (const each of action.records) {
+          this.#move(each, "revoke");
+          this.#bundle.delete(each.id);
+          this.#signed.delete(each.id);
+        }
         return;
       case "drop-keys":
         for (const keyId of action.keyIds) this.#keys.delete(keyId);

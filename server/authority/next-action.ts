@@ -8,15 +8,21 @@ export interface AuthorityView {
   readonly records: readonly AuthorityRecord[];
   /** This server's keys of that kind; the value says whether the key is the one its record names. */
   readonly keys: ReadonlyMap<string, boolean>;
+  /** Key ids of the trust anchors above that are tainted or revoked: nothing may rest on them any more. */
+  readonly distrustedAbove: ReadonlySet<string>;
 }
 
 export type AuthorityAction =
   /** Write down that a new authority is on its way. */
   | { readonly kind: "begin" }
-  /** Make its key and certificate and put it into the bundle. */
-  | { readonly kind: "publish"; readonly record: AuthorityRecord }
+  /** Make its key and certificate and put it into the bundle, in place of prepared ones that never signed. */
+  | { readonly kind: "publish"; readonly record: AuthorityRecord; readonly replaces: readonly AuthorityRecord[] }
   /** Let it sign, and the `retire` ones no longer. */
   | { readonly kind: "activate"; readonly record: AuthorityRecord; readonly retire: readonly AuthorityRecord[] }
+  /** What they signed is to be replaced. */
+  | { readonly kind: "taint"; readonly records: readonly AuthorityRecord[] }
+  /** What they signed is no longer accepted. Only an operator says so. */
+  | { readonly kind: "revoke"; readonly records: readonly AuthorityRecord[] }
   /** It never signed and never will. */
   | { readonly kind: "abandon"; readonly record: AuthorityRecord }
   /** Everything they signed is dead. */
@@ -41,8 +47,7 @@ const foreignPreparingMax = 14 * 24 * 3600;
  */
 export function nextAction(view: AuthorityView, now: number): AuthorityAction {
   const own = view.records.filter((record) => record.serverId === view.serverId);
-  const isUsable = (record: AuthorityRecord): boolean =>
-    view.keys.get(record.keyId) === true && record.issuedAt <= now + clockStep && record.notAfter > now;
+  const isUsable = (record: AuthorityRecord): boolean => canSign(view, record, now);
   const actives = own.filter((record) => record.state === "active");
   const prepared = own.find((record) => record.state === "prepared" && isUsable(record));
   const preparing = own.find((record) => record.state === "preparing");
@@ -52,8 +57,10 @@ export function nextAction(view: AuthorityView, now: number): AuthorityAction {
     return { kind: "activate", record: prepared, retire: actives };
   }
   if (prepared === undefined && (active === undefined || now >= turnsOf(active).prepareAt)) {
-    return preparing === undefined ? { kind: "begin" } : { kind: "publish", record: preparing };
+    return preparing === undefined ? { kind: "begin" } : { kind: "publish", record: preparing, replaces: [] };
   }
+  const distrusted = own.filter((record) => record.state === "old" && isBelowDistrusted(view, record));
+  if (distrusted.length > 0) return { kind: "taint", records: distrusted };
   const useless = own.find((record) => isPending(record) && record !== prepared);
   if (useless !== undefined) return { kind: "abandon", record: useless };
   const dead = view.records.filter((record) => now >= pruneAt(record, view.serverId));
@@ -67,6 +74,20 @@ export function nextAction(view: AuthorityView, now: number): AuthorityAction {
     ...[...view.keys.keys()].map((keyId) => keyUnusedAt(own, keyId)),
   ];
   return { kind: "wait", until: Math.min(...turns) };
+}
+
+/** Its key is at hand, its time is now, and what is above it is trusted. */
+export function canSign(view: AuthorityView, record: AuthorityRecord, now: number): boolean {
+  return (
+    view.keys.get(record.keyId) === true &&
+    record.issuedAt <= now + clockStep &&
+    record.notAfter > now &&
+    !isBelowDistrusted(view, record)
+  );
+}
+
+function isBelowDistrusted(view: AuthorityView, record: AuthorityRecord): boolean {
+  return record.upstreamId !== "" && view.distrustedAbove.has(record.upstreamId);
 }
 
 function nextTurn(active: AuthorityRecord, prepared: AuthorityRecord | undefined): number {

@@ -25,12 +25,14 @@ export interface MintedX509Ca {
   readonly chain: readonly Uint8Array[];
   /** DER, at least one; all are published. */
   readonly anchors: readonly Uint8Array[];
-  /** Lower-case hex SKI of the authority above; "" when self-signed. */
+  /** Lower-case hex SKI of the trust anchor that the chain ends under; "" when self-signed. */
   readonly upstreamId: string;
 }
 
 /** The CA above ours. Its answer is not trusted: a throw-away SVID is verified under it before it is published. */
 export interface UpstreamAuthority {
+  /** There is nothing above: our CAs are trust anchors, and an operator may taint and revoke them one by one. */
+  readonly isSelfSigned?: true;
   /** Rejects with a coded error; it is then asked again with growing delays, and the current authority goes on signing. */
   mintX509Ca(request: MintX509CaRequest): Promise<MintedX509Ca>;
   /**
@@ -46,6 +48,39 @@ export interface UpstreamAuthority {
 export interface UpstreamBundle {
   readonly x509: readonly { readonly certificateDer: Uint8Array; readonly tainted: boolean }[];
   readonly jwt: readonly JwtAuthority[] | undefined;
+}
+
+/** The authorities of one kind that an operator has to do with. */
+export interface AuthorityStates {
+  readonly active: AuthorityRecord;
+  readonly prepared: AuthorityRecord | undefined;
+  /** The one that was active last, as long as it is not pruned; tainted and revoked ones too. */
+  readonly old: AuthorityRecord | undefined;
+}
+
+/**
+ * What an operator does with this server's authorities, beside the rotation that goes on by itself. Every method
+ * rejects with ERR_AUTHORITY_UNAVAILABLE while nothing signs, and with ERR_JWT_DISABLED where there are no JWT keys.
+ */
+export interface AuthorityOperations {
+  readonly hasUpstream: boolean;
+  states(kind: AuthorityKind): AuthorityStates;
+  /** A new authority in the bundle, in place of one that was prepared before. */
+  prepare(kind: AuthorityKind): Promise<AuthorityRecord>;
+  /** Lets the prepared one sign. Errors: ERR_AUTHORITY_ID, ERR_AUTHORITY_TRANSITION. */
+  activate(kind: AuthorityKind, id: string): Promise<AuthorityRecord>;
+  /** Has everything that an old authority signed replaced. Errors: ERR_AUTHORITY_ID, ERR_AUTHORITY_TRANSITION, ERR_UPSTREAM_AUTHORITY. */
+  taint(kind: AuthorityKind, id: string): Promise<AuthorityRecord>;
+  /** The record that `revoke` would revoke; throws as `revoke` does. */
+  revocable(kind: AuthorityKind, id: string): Promise<AuthorityRecord>;
+  /** Takes a tainted authority out of the bundle, whatever rests on it. Errors as `taint`. */
+  revoke(kind: AuthorityKind, id: string): Promise<AuthorityRecord>;
+  /** Taints a trust anchor above, and with it the old authorities below it. Resolves with its id. Errors as `taint`. */
+  taintUpstream(subjectKeyId: string): Promise<string>;
+  /** Own authorities below the tainted anchor that `revokeUpstream` would revoke; throws as it does. */
+  revocableUpstream(subjectKeyId: string): Promise<readonly AuthorityRecord[]>;
+  /** Takes a tainted trust anchor out of the bundle. Errors as `taint`. */
+  revokeUpstream(subjectKeyId: string): Promise<string>;
 }
 
 /** The X.509 CA that signs now. */

@@ -37,12 +37,25 @@ export function x509Kind(options: {
         notAfter: Math.floor(certificate.notAfter / 1000),
       };
     },
-    publishEdits: (record) => record.anchors.map((certificateDer) => ({ kind: "add-x509", certificateDer })),
+    publishEdits: (record, distrustedAbove) =>
+      record.anchors
+        .filter((anchor) => !distrustedAbove.has(Certificate.parse(anchor).subjectKeyId ?? ""))
+        .map((certificateDer) => ({ kind: "add-x509", certificateDer })),
+    taintEdits: (record) => [{ kind: "taint-x509", subjectKeyId: anchorIdOf(record) }],
+    revokeEdits: (record, bundle) =>
+      bundle.x509Authorities
+        .filter(({ certificate }) => certificate.subjectKeyId === anchorIdOf(record))
+        .map(({ certificate }) => ({ kind: "remove-x509", certificateDer: certificate.der })),
     withdrawEdits: (record, nowMs) =>
       record.anchors
         .filter((anchor) => record.upstreamId === "" || isDead(anchor, record, nowMs))
         .map((certificateDer) => ({ kind: "remove-x509", certificateDer })),
   };
+}
+
+/** Key id of the trust anchor that what it signed ends under. */
+function anchorIdOf({ id, upstreamId }: AuthorityRecord): string {
+  return upstreamId === "" ? id : upstreamId;
 }
 
 /** Others may rest on an anchor from upstream, also CAs of other servers: it goes only when it has itself ended. */

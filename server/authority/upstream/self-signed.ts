@@ -6,6 +6,7 @@ import type { UpstreamAuthority } from "../ports.ts";
 /** No CA above: each authority is its own trust anchor. */
 export function selfSigned(clock: Clock, random: Random): UpstreamAuthority {
   return {
+    isSelfSigned: true,
     mintX509Ca: async ({ trustDomain, signer, subject, ttl }) => {
       const now = Math.floor(clock.now() / 1000);
       const tbs = caTbs({
