@@ -44,6 +44,7 @@ export async function composeCore(
     makeWorkloadKey: workloadKeyMaker(config.workloadKeyType),
     x509CacheMaxSize: config.x509CacheMaxSize,
     jwtCacheMaxSize: config.jwtCacheMaxSize,
+    syncIntervalMs: config.syncIntervalMs,
     workloadStreams,
   });
 }

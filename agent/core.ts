@@ -18,6 +18,7 @@ import { Saver } from "./storage/saver.ts";
 import type { WorkloadStore } from "./storage/workload-state.ts";
 import { applyChangeSet } from "./sync/apply-change-set.ts";
 import { HeldPositions } from "./sync/held-positions.ts";
+import { SyncSource } from "./sync/polling/sync-source.ts";
 import { SyncLoop } from "./sync/sync-loop.ts";
 import type { AgentEvents } from "./telemetry/events.ts";
 
@@ -45,6 +46,8 @@ export interface AgentCoreDeps {
   readonly makeWorkloadKey: MakeWorkloadKey;
   readonly x509CacheMaxSize: number;
   readonly jwtCacheMaxSize: number;
+  /** Between two polls of a server that does not push, milliseconds. */
+  readonly syncIntervalMs: number;
   /** Open streams of the Workload API, for the server's information. */
   readonly workloadStreams: () => number;
 }
@@ -80,6 +83,7 @@ class Core implements AgentCore {
   readonly #workloadSaver: Saver;
   readonly #bundleSaver: Saver;
   readonly #events: AgentEvents;
+  readonly #source: SyncSource;
   readonly #sync: SyncLoop;
   readonly identities: AgentIdentities;
   #knowsBundle = false;
@@ -134,11 +138,20 @@ class Core implements AgentCore {
       isDistrusted: (authorityId) => this.identities.isDistrusted(authorityId),
       hasServableSvid: () => this.identities.hasServableSvid(),
     });
-    this.#sync = new SyncLoop({
+    this.#source = new SyncSource({
       clock,
       random,
       events,
       link: this.#link,
+      held: this.identities.held,
+      positions: this.#positions,
+      intervalMs: deps.syncIntervalMs,
+    });
+    this.#sync = new SyncLoop({
+      clock,
+      random,
+      events,
+      link: { openSync: (hello) => this.#source.open(hello) },
       positions: this.#positions,
       agentVersion: deps.agentVersion,
       identity: () => this.#keeper.current,
@@ -148,6 +161,7 @@ class Core implements AgentCore {
         this.#keeper.reconsider();
       },
       onDenied: (reason, identity) => this.#keeper.denied(reason, identity),
+      onFailed: () => {},
       sink: {
         apply: (set) => {
           const ownBefore = this.identities.ownBundle;

@@ -36,6 +36,7 @@ class Stand implements AsyncDisposable {
       bootstrap: { kind: "insecure" },
       workloadKeyType: "ec-p256",
       x509CacheMaxSize: 1000,
+      syncIntervalMs: 5_000,
       jwtCacheMaxSize: 1000,
       workloadStateDir: join(folder, "workloads"),
       allowUnauthenticatedVerifiers: false,

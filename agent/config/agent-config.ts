@@ -18,6 +18,7 @@ export interface AgentConfig {
   readonly workloadKeyType: WorkloadKeyType;
   readonly x509CacheMaxSize: number;
   readonly jwtCacheMaxSize: number;
+  readonly syncIntervalMs: number;
   readonly workloadStateDir: string;
   readonly allowUnauthenticatedVerifiers: boolean;
   readonly allowedForeignJwtClaims: readonly string[];
@@ -63,6 +64,7 @@ export function toAgentConfig(values: Values, { env, uid }: Surroundings): Agent
     workloadKeyType: values.workload_x509_svid_key_type,
     x509CacheMaxSize: values.x509_svid_cache_max_size,
     jwtCacheMaxSize: values.jwt_svid_cache_max_size,
+    syncIntervalMs: values.sync_interval,
     workloadStateDir: resolve(values.workload_state_dir ?? join(runtimeDir, "workloads")),
     allowUnauthenticatedVerifiers: values.allow_unauthenticated_verifiers,
     allowedForeignJwtClaims: values.allowed_foreign_jwt_claims,

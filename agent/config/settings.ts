@@ -58,6 +58,10 @@ export const agentSettings = {
     doc: "X.509-SVIDs held; more only while workloads watch more.",
   }),
   jwt_svid_cache_max_size: setting(integer(1, 1_000_000), { initial: 1000, doc: "JWT-SVIDs held." }),
+  sync_interval: setting(durationMs({ minMs: 1_000, maxMs: 3_600_000 }), {
+    initial: "5s",
+    doc: "How often a server that does not push changes (SPIRE's) is asked for them.",
+  }),
   workload_state_dir: setting(path, {
     doc: "Directory on tmpfs where workload SVIDs outlive a restart of the agent; on a disk nothing is stored. Default: workloads in $RUNTIME_DIRECTORY, else in the data directory.",
   }),

@@ -1,4 +1,5 @@
 import type { SpiffeBundle, TrustDomain } from "../../spiffe/index.ts";
+import { agentLimits } from "../limits.ts";
 
 /** The trust domains' bundles, and the authorities whose SVIDs must be replaced. */
 export class BundleTable {
@@ -6,6 +7,8 @@ export class BundleTable {
   #own: SpiffeBundle;
   readonly #foreign = new Map<string, SpiffeBundle>();
   readonly #distrusted = { x509: new Set<string>(), jwt: new Set<string>() };
+  /** Authorities that left our own bundle while this agent ran: whatever is of them does not verify any more. */
+  readonly #gone = new Set<string>();
 
   constructor(own: SpiffeBundle) {
     this.trustDomain = own.trustDomain;
@@ -36,9 +39,20 @@ export class BundleTable {
     for (const bundle of change.upserts) {
       const { name } = bundle.trustDomain;
       // The object stays the same while the content does: views compare by identity.
-      if (name === this.trustDomain.name) this.#own = sameOr(this.#own, bundle);
+      if (name === this.trustDomain.name) this.#replaceOwn(sameOr(this.#own, bundle));
       else this.#foreign.set(name, sameOr(before.get(name), bundle));
     }
+  }
+
+  #replaceOwn(own: SpiffeBundle): void {
+    if (own === this.#own) return;
+    for (const id of authorityIdsOf(this.#own)) this.#gone.add(id);
+    for (const id of authorityIdsOf(own)) this.#gone.delete(id);
+    for (const oldest of this.#gone) {
+      if (this.#gone.size <= agentLimits.goneAuthorities.value) break;
+      this.#gone.delete(oldest);
+    }
+    this.#own = own;
   }
 
   distrust(kind: "x509" | "jwt", authorityIds: Iterable<string>): void {
@@ -62,15 +76,21 @@ export class BundleTable {
     return [...this.#distrusted[kind]];
   }
 
-  /** Distrusted by the server's word, or tainted in our own bundle (which is all that a SPIRE server says). */
+  /** By the server's word; or tainted in our own bundle, or gone from it: which is all that a SPIRE server says. */
   isDistrusted(kind: "x509" | "jwt", authorityId: string): boolean {
-    if (this.#distrusted[kind].has(authorityId)) return true;
+    if (this.#distrusted[kind].has(authorityId) || this.#gone.has(authorityId)) return true;
     return kind === "x509"
       ? this.#own.x509Authorities.some(
           ({ tainted, certificate }) => tainted && certificate.subjectKeyId === authorityId,
         )
       : this.#own.jwtAuthorities.some(({ tainted, keyId }) => tainted && keyId === authorityId);
   }
+}
+
+/** Key ids of X.509 authorities are hex of a hash, those of JWT authorities are random text: one set holds both. */
+function authorityIdsOf({ x509Authorities, jwtAuthorities }: SpiffeBundle): readonly string[] {
+  const x509 = x509Authorities.map(({ certificate }) => certificate.subjectKeyId);
+  return [...x509, ...jwtAuthorities.map(({ keyId }) => keyId)].filter((id) => id !== undefined);
 }
 
 function sameOr(held: SpiffeBundle | undefined, incoming: SpiffeBundle): SpiffeBundle {

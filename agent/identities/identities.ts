@@ -6,6 +6,7 @@ import { type IdentityKey, identityKeyOf, jwtFingerprint, x509Fingerprint } from
 import { selectorSet } from "../domain/selection.ts";
 import { agentErrors } from "../errors.ts";
 import type { Identities, IdentitySubscription } from "../ports.ts";
+import type { HeldResources } from "../sync/polling/held-resources.ts";
 import type { AgentEvents } from "../telemetry/events.ts";
 import { buildViewContent } from "./build-view.ts";
 import { BundleTable } from "./bundle-table.ts";
@@ -123,6 +124,16 @@ export class AgentIdentities implements Identities {
 
   bundle(trustDomain: TrustDomain): SpiffeBundle | undefined {
     return this.#bundles.get(trustDomain);
+  }
+
+  /** For whoever compares a server's answer with it; changes as this does. */
+  get held(): HeldResources {
+    return {
+      entry: (id) => this.#entries.get(id),
+      entries: () => this.#entries.values(),
+      ownBundle: () => this.#bundles.own,
+      foreignBundles: () => this.#bundles.foreign(),
+    };
   }
 
   /** Of the entries held; see proto/domain/digest.ts. */

@@ -3,6 +3,7 @@ import type { IssuedX509Svid, IssueResult, ServerLink } from "../../proto/domain
 import { backOffMs, type Clock, type Random, type TaskGroup, type Timer } from "../../runtime/core/index.ts";
 import { ServiceError } from "../../transport/index.ts";
 import { type IdentityKey, identityKeyOf, x509Fingerprint } from "../domain/identity-key.ts";
+import { retryDelayMs } from "../domain/retry-delay.ts";
 import { agentErrors } from "../errors.ts";
 import { agentLimits, backOffs } from "../limits.ts";
 import { DueQueue } from "./due-queue.ts";
@@ -267,10 +268,4 @@ export class SvidFetcher {
       this.#flush();
     });
   }
-}
-
-function retryDelayMs(error: unknown): number {
-  if (!(error instanceof ServiceError)) return 0;
-  for (const detail of error.details) if (detail.kind === "retry") return Math.min(detail.delayMs, 60_000);
-  return 0;
 }

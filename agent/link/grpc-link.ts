@@ -10,6 +10,7 @@ import type {
   IssuedX509Svid,
   IssueResult,
   NewX509SvidParams,
+  PollingLink,
   ServerLink,
   SyncAck,
   SyncHello,
@@ -19,10 +20,11 @@ import type {
 } from "../../proto/domain/link.ts";
 import { agentService, bundleService, svidService, syncService } from "../../proto/services.ts";
 import type { Clock } from "../../runtime/core/index.ts";
-import type { SpiffeBundle, TrustDomain } from "../../spiffe/index.ts";
-import { type BidiCall, dialTls, type RpcChannel } from "../../transport/index.ts";
+import { type SpiffeBundle, SpiffeId, type TrustDomain } from "../../spiffe/index.ts";
+import { type BidiCall, dialTls, type RpcChannel, ServiceError } from "../../transport/index.ts";
 import { agentErrors } from "../errors.ts";
 import type { NodeIdentity } from "../identity/node-identity.ts";
+import { fetchAuthorizedEntries } from "./authorized-entries.ts";
 import { ServerVerifier } from "./server-verifier.ts";
 
 export interface GrpcLinkOptions {
@@ -109,6 +111,22 @@ export class GrpcLink implements ServerLink {
       close: () => call.cancel(),
     };
   }
+
+  readonly polling: PollingLink = {
+    authorizedEntries: async (known, options) => {
+      const parentId = SpiffeId.of(this.#options.trustDomain, "/spire/server");
+      return fetchAuthorizedEntries(this.#channel(), known, parentId, options);
+    },
+    federatedBundle: async (trustDomain, options = {}) => {
+      const request = { trust_domain: trustDomain.name };
+      try {
+        return decodeBundle(await this.#channel().unary(bundleService.GetFederatedBundle, request, optionsOf(options)));
+      } catch (error) {
+        if (error instanceof ServiceError && error.status === "notFound") return undefined;
+        throw error;
+      }
+    },
+  };
 
   identityChanged(): void {
     const identity = this.#options.identity();

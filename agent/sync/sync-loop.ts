@@ -1,6 +1,7 @@
 import type { ServerLink, SyncPage, SyncStatus } from "../../proto/domain/link.ts";
 import { backOffMs, type Clock, type Random, TaskGroup, type Timer } from "../../runtime/core/index.ts";
 import type { PermissionDeniedReason } from "../../transport/index.ts";
+import { retryDelayMs } from "../domain/retry-delay.ts";
 import { Wakeup } from "../domain/wakeup.ts";
 import { agentErrors } from "../errors.ts";
 import type { NodeIdentity } from "../identity/node-identity.ts";
@@ -37,12 +38,16 @@ export interface SyncLoopDeps {
   readonly onAccepted: (identity: NodeIdentity | undefined) => void;
   /** The server no longer accepts the identity that a stream was opened with. */
   readonly onDenied: (reason: PermissionDeniedReason, identity: NodeIdentity | undefined) => void;
+  /** A stream could not be opened, or broke. */
+  readonly onFailed: (error: unknown) => void;
 }
 
 const protocol = 1;
 const defaultStatusIntervalMs = 30_000;
 /** After a welcome to a held position, silence for this long means that nothing has changed. */
 const silenceMs = 500;
+/** Peace for a server that has too much to do and does not say for how long. */
+const exhaustedMs = 5_000;
 
 /** Keeps one sync stream open for ever; moves to a new connection without a gap. */
 export class SyncLoop {
@@ -176,7 +181,11 @@ export class SyncLoop {
     if (this.#next !== undefined) return;
     const reason = deniedReason(error);
     if (reason !== undefined) this.#deps.onDenied(reason, session.identity);
-    const delayMs = backOffMs(this.#failures, backOffs.sync, this.#deps.random);
+    this.#deps.onFailed(error);
+    const delayMs = Math.max(
+      backOffMs(this.#failures, backOffs.sync, this.#deps.random),
+      retryDelayMs(error, exhaustedMs),
+    );
     this.#failures += 1;
     this.#deps.events.syncEnded(error, delayMs);
     await this.#wakeup.sleep(this.#deps.clock, delayMs, signal).catch(() => {});

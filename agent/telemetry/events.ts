@@ -90,6 +90,26 @@ export function createAgentEvents(logger: Logger, metrics: Metrics) {
       connections.add(1, "failed");
       repeats.warn("syncEnded", error, { ...errorFields(error), retry_ms: delayMs }, "connection to the server lost");
     },
+    polling(intervalMs: number): void {
+      logger.info({ interval_ms: intervalMs }, "the server has no sync service; it is polled");
+    },
+    pushed(serverId: string, serverVersion: string): void {
+      logger.info({ server_id: serverId, server_version: serverVersion }, "the server pushes changes by now");
+    },
+    entryUnreadable(id: string, error: unknown): void {
+      repeats.warn("entryUnreadable", error, { ...errorFields(error), entry_id: id }, "entry not understood");
+    },
+    bundleNotFetched(trustDomain: string, error: unknown): void {
+      repeats.warn(
+        `bundleNotFetched ${trustDomain}`,
+        error,
+        { ...errorFields(error), trust_domain: trustDomain },
+        "bundle not fetched; the one held stays in use",
+      );
+    },
+    statusNotPosted(error: unknown): void {
+      repeats.warn("statusNotPosted", error, errorFields(error), "the server does not know the agent's version");
+    },
     syncHandedOver(): void {
       connections.add(1, "handed_over");
       logger.info({}, "moved to a new connection");

@@ -1,4 +1,4 @@
-import type { SpiffeBundle, SpiffeId } from "../../spiffe/index.ts";
+import type { SpiffeBundle, SpiffeId, TrustDomain } from "../../spiffe/index.ts";
 import type { RegistrationEntry } from "./entry.ts";
 
 /**
@@ -22,12 +22,40 @@ export interface ServerLink {
   postStatus(agentVersion: string, options?: CallOptions): Promise<void>;
   /** Opens the push stream. `ERR_UNIMPLEMENTED` when the server has no sync service. */
   openSync(hello: SyncHello, options?: CallOptions): SyncStream;
+  /** For servers without sync service; absent where every server has one. */
+  readonly polling?: PollingLink;
   /**
    * Tells the link that the agent's identity changed (renewed): later calls use a new connection. The old
    * connection is closed once its calls are over.
    */
   identityChanged(): void;
   close(): Promise<void>;
+}
+
+/** What a server without sync service is asked instead, again and again: SPIRE's RPCs. */
+export interface PollingLink {
+  /**
+   * The entries that the calling agent may serve, compared with those it knows; only what is new is transferred.
+   * `onAccepted` is called once the server has begun to answer, thus accepted the agent.
+   */
+  authorizedEntries(
+    known: KnownRevisions,
+    options?: CallOptions & { readonly onAccepted?: () => void },
+  ): Promise<AuthorizedEntries>;
+  /** `undefined`: the server has none of this trust domain. */
+  federatedBundle(trustDomain: TrustDomain, options?: CallOptions): Promise<SpiffeBundle | undefined>;
+}
+
+export type EntryRevision = Pick<RegistrationEntry, "id" | "revisionNumber" | "createdAt">;
+export type KnownRevisions = (entryId: string) => EntryRevision | undefined;
+
+export interface AuthorizedEntries {
+  /** Of the whole set. */
+  readonly ids: ReadonlySet<string>;
+  /** Those of it that are not known, or are another revision. */
+  readonly changed: readonly RegistrationEntry[];
+  /** Those of it that make no sense, and why. */
+  readonly unreadable: readonly { readonly id: string; readonly error: Error }[];
 }
 
 export interface CallOptions {

@@ -117,6 +117,7 @@ export class AgentWorld {
       makeWorkloadKey: async () => describeWorkloadKey(await generateKeyAtOnce("ec-p256")),
       x509CacheMaxSize: 1000,
       jwtCacheMaxSize: 1000,
+      syncIntervalMs: 5_000,
       workloadStreams: () => 0,
       ...this.overrides,
     });

@@ -4,10 +4,13 @@ import type { RegistrationEntry } from "../../proto/domain/entry.ts";
 import type {
   AttestRequest,
   AttestResult,
+  AuthorizedEntries,
   IssuedJwtSvid,
   IssuedX509Svid,
   IssueResult,
+  KnownRevisions,
   NewX509SvidParams,
+  PollingLink,
   Position,
   ResourceType,
   ServerLink,
@@ -33,6 +36,7 @@ import { FakeIssuer } from "./fake-issuer.ts";
 const serverErrors = defineErrors({
   ERR_FAKE_DENIED: { status: "permissionDenied", meaning: "The agent is refused.", fix: "see the reason" },
   ERR_FAKE_TOKEN: { status: "invalidArgument", meaning: "The token is no good.", fix: "another token" },
+  ERR_FAKE_NO_SYNC: { status: "unimplemented", meaning: "There is no such service.", fix: "poll" },
   ERR_FAKE_BUSY: { status: "resourceExhausted", meaning: "Too much at once.", fix: "less at once" },
 });
 
@@ -82,6 +86,12 @@ export class FakeServer {
   jwtTtl = 300;
   canReattest = false;
   pageSize = 100;
+  /** Has a sync service; otherwise agents must poll. */
+  pushes = true;
+  polls = 0;
+  /** Trust domains whose bundles cannot be fetched. */
+  readonly failingBundles = new Set<string>();
+  readonly #bundles = new Map<string, SpiffeBundle>();
   /** Refuses batches above this. */
   maxBatch = 500;
   /** Entry ids that are refused. */
@@ -147,10 +157,12 @@ export class FakeServer {
   async rotateCa(): Promise<void> {
     await this.issuer.rotate(this.clock.now());
     const bundle = this.issuer.bundle();
+    this.#bundles.delete(bundle.trustDomain.name);
     this.#record("bundle", bundle.trustDomain.name, { kind: "bundle", bundle });
   }
 
   putBundle(bundle: SpiffeBundle): void {
+    this.#bundles.set(bundle.trustDomain.name, bundle);
     this.#record("bundle", bundle.trustDomain.name, { kind: "bundle", bundle });
   }
 
@@ -249,6 +261,22 @@ export class FakeServer {
     return { id: entry.spiffeId, token, issuedAt, expiresAt, hint: entry.hint };
   }
 
+  bundle(trustDomain: TrustDomain): SpiffeBundle | undefined {
+    if (this.failingBundles.has(trustDomain.name)) throw lost();
+    const own = this.issuer.bundle();
+    return this.#bundles.get(trustDomain.name) ?? (own.trustDomain.equals(trustDomain) ? own : undefined);
+  }
+
+  poll(serial: string | undefined, known: KnownRevisions): AuthorizedEntries {
+    this.authenticate(serial);
+    this.polls += 1;
+    const changed = [...this.entries.values()].filter((entry) => {
+      const held = known(entry.id);
+      return held?.revisionNumber !== entry.revisionNumber || held.createdAt !== entry.createdAt;
+    });
+    return { ids: new Set(this.entries.keys()), changed, unreadable: [] };
+  }
+
   open(serial: string | undefined, hello: SyncHello): SyncStream {
     this.log.push("sync");
     const stream = new FakeStream(
@@ -257,6 +285,7 @@ export class FakeServer {
     );
     try {
       if (this.isDown) throw lost();
+      if (!this.pushes) throw serverErrors.error("ERR_FAKE_NO_SYNC", "unknown service");
       stream.agentId = this.authenticate(serial).id;
     } catch (error) {
       stream.end(error);
@@ -360,8 +389,21 @@ class FakeLink implements ServerLink {
 
   async getBundle(): Promise<SpiffeBundle> {
     this.#reach();
-    return this.#server.issuer.bundle();
+    return this.#server.bundle(this.#server.issuer.trustDomain) ?? this.#server.issuer.bundle();
   }
+
+  readonly polling: PollingLink = {
+    authorizedEntries: async (known, options) => {
+      this.#reach();
+      const answer = this.#server.poll(this.#serial, known);
+      options?.onAccepted?.();
+      return answer;
+    },
+    federatedBundle: async (trustDomain) => {
+      this.#reach();
+      return this.#server.bundle(trustDomain);
+    },
+  };
 
   async renewAgent(csrDer: Uint8Array): Promise<IssuedX509Svid> {
     this.#reach();

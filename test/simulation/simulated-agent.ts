@@ -157,6 +157,7 @@ export class SimulatedAgent {
       makeWorkloadKey: async () => describeWorkloadKey(await generateKeyAtOnce("ec-p256")),
       x509CacheMaxSize: 1_000,
       jwtCacheMaxSize: 1_000,
+      syncIntervalMs: 5_000,
       workloadStreams: () => 0,
     });
     this.#core = core;
