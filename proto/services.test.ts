@@ -12,6 +12,7 @@ import {
   loggerService,
   svidService,
   syncService,
+  trustDomainService,
   workloadApiService,
 } from "./services.ts";
 
@@ -41,6 +42,11 @@ const services = [
     source: "spire/api/server/logger/v1/logger.proto",
     prefix: "/spire.api.server.logger.v1.Logger/",
     service: loggerService,
+  },
+  {
+    source: "spire/api/server/trustdomain/v1/trustdomain.proto",
+    prefix: "/spire.api.server.trustdomain.v1.TrustDomain/",
+    service: trustDomainService,
   },
   {
     source: "countersign/server/sync/v1/sync.proto",

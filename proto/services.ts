@@ -13,6 +13,7 @@ import type { DebugDefinition } from "./gen/spire/api/server/debug/v1/Debug.ts";
 import type { EntryDefinition } from "./gen/spire/api/server/entry/v1/Entry.ts";
 import type { LoggerDefinition } from "./gen/spire/api/server/logger/v1/Logger.ts";
 import type { SVIDDefinition } from "./gen/spire/api/server/svid/v1/SVID.ts";
+import type { TrustDomainDefinition } from "./gen/spire/api/server/trustdomain/v1/TrustDomain.ts";
 import { ProtoSources, type ServiceMethods } from "./load.ts";
 
 export type { MethodDefinition } from "./method.ts";
@@ -92,6 +93,19 @@ export const loggerService: ServiceMethods<LoggerDefinition> = sources.service<L
   "spire/api/server/logger/v1/logger.proto",
   "spire.api.server.logger.v1.Logger",
   ["GetLogger", "SetLogLevel", "ResetLogLevel"],
+);
+
+export const trustDomainService: ServiceMethods<TrustDomainDefinition> = sources.service<TrustDomainDefinition>(
+  "spire/api/server/trustdomain/v1/trustdomain.proto",
+  "spire.api.server.trustdomain.v1.TrustDomain",
+  [
+    "ListFederationRelationships",
+    "GetFederationRelationship",
+    "BatchCreateFederationRelationship",
+    "BatchUpdateFederationRelationship",
+    "BatchDeleteFederationRelationship",
+    "RefreshBundle",
+  ],
 );
 
 export const syncService: ServiceMethods<SyncDefinition> = sources.service<SyncDefinition>(

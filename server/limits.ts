@@ -13,6 +13,17 @@ export const serverLimits = {
   dnsNameCharacters: { value: 253, reason: "RFC 1035 §2.3.4 without the final dot" },
   dnsLabelCharacters: { value: 63, reason: "RFC 1035 §2.3.4" },
 
+  // ---- bundles ----
+  bundleAuthorities: {
+    value: 512,
+    reason: "X.509 authorities, and JWT authorities, of one bundle written by callers; rotation needs a handful",
+  },
+  bundleAuthorityBytes: {
+    value: 262_144,
+    reason: "DER of each kind; 150 RSA-4096 roots. Each bundle goes whole into every agent and SVID answer",
+  },
+  bundleEndpointUrlCharacters: { value: 2_048, reason: "the longest URL that clients and proxies handle alike" },
+
   // ---- listing ----
   filterSelectors: { value: 256, reason: "selectors or trust domains of one list filter; a node has tens" },
   pageTokenCharacters: { value: 1_024, reason: "a token holds a time, an entry id of 255 characters and a MAC" },

@@ -1,5 +1,7 @@
 import type { AttestedNode } from "../../proto/domain/agent.ts";
 import { compareEntries, type RegistrationEntry } from "../../proto/domain/entry.ts";
+import type { FederationRelationship } from "../../proto/domain/federation.ts";
+import type { SpiffeBundle, TrustDomain } from "../../spiffe/index.ts";
 import { type AgentFilter, agentFilterKey, agentPredicate } from "../domain/agent-filter.ts";
 import { type EntryFilter, entryFilterKey, entryPredicate } from "../domain/entry-filter.ts";
 import { decodePageToken, encodePageToken, type PageScope } from "./page-token.ts";
@@ -8,7 +10,14 @@ import type { Listings, Page, PageRequest, Registry } from "./ports.ts";
 /** What a registry must offer beside its port. */
 type Source = Pick<
   Registry,
-  "position" | "nodes" | "entries" | "entriesBySpiffeId" | "entriesByParentId" | "entriesBySelectors"
+  | "position"
+  | "nodes"
+  | "entries"
+  | "entriesBySpiffeId"
+  | "entriesByParentId"
+  | "entriesBySelectors"
+  | "bundles"
+  | "federations"
 > & {
   entriesAfter(place: Pick<RegistrationEntry, "createdAt" | "id">): Iterable<RegistrationEntry>;
   entriesByHint(hint: string): readonly RegistrationEntry[];
@@ -53,6 +62,33 @@ export class RegistryListings implements Listings {
 
   countAgents(filter: AgentFilter): number {
     return count(this.#registry.nodes(), agentPredicate(filter));
+  }
+
+  listFederatedBundles(own: TrustDomain, page: PageRequest): Page<SpiffeBundle> {
+    return this.#byTrustDomain(
+      "bundles",
+      this.#registry.bundles(),
+      page,
+      ({ trustDomain }) => !trustDomain.equals(own),
+    );
+  }
+
+  listFederations(page: PageRequest): Page<FederationRelationship> {
+    return this.#byTrustDomain("federations", this.#registry.federations(), page, () => true);
+  }
+
+  #byTrustDomain<Item extends { readonly trustDomain: TrustDomain }>(
+    list: PageScope["list"],
+    items: Iterable<Item>,
+    page: PageRequest,
+    matches: (item: Item) => boolean,
+  ): Page<Item> {
+    const scope: PageScope = { list, epoch: this.#registry.position.epoch, filterKey: "" };
+    const [after = ""] = page.pageToken === "" ? [] : decodePageToken(scope, page.pageToken, 1);
+    const rest = [...items]
+      .filter(({ trustDomain }) => trustDomain.name > after)
+      .sort((left, right) => (left.trustDomain.name < right.trustDomain.name ? -1 : 1));
+    return takePage(rest, matches, page.pageSize, ({ trustDomain }) => encodePageToken(scope, [trustDomain.name]));
   }
 }
 

@@ -1,5 +1,6 @@
 import type { AttestedNode } from "../../proto/domain/agent.ts";
 import type { RegistrationEntry } from "../../proto/domain/entry.ts";
+import type { FederationRelationship } from "../../proto/domain/federation.ts";
 import type { Position } from "../../proto/domain/link.ts";
 import { errorFields, type Timer } from "../../runtime/core/index.ts";
 import type { SpiffeBundle, SpiffeId, TrustDomain } from "../../spiffe/index.ts";
@@ -32,6 +33,7 @@ export class MemoryRegistry implements Registry, AuthorizedEntries, AsyncDisposa
   readonly #nodes = new Map<string, AttestedNode>();
   readonly #nodeSelectors = new WeakMap<AttestedNode, ReadonlySet<string>>();
   readonly #bundles = new Map<string, SpiffeBundle>();
+  readonly #federations = new Map<string, FederationRelationship>();
   readonly #authorities = new Map<string, AuthorityRecord>();
   readonly #sets: AuthorizedSets;
   readonly #waiters = new PositionWaiters();
@@ -114,6 +116,18 @@ export class MemoryRegistry implements Registry, AuthorizedEntries, AsyncDisposa
 
   get bundleCount(): number {
     return this.#bundles.size;
+  }
+
+  bundles(): Iterable<SpiffeBundle> {
+    return this.#bundles.values();
+  }
+
+  federation(trustDomain: TrustDomain): FederationRelationship | undefined {
+    return this.#federations.get(trustDomain.name);
+  }
+
+  federations(): Iterable<FederationRelationship> {
+    return this.#federations.values();
   }
 
   authorities(): Iterable<AuthorityRecord> {
@@ -220,6 +234,9 @@ export class MemoryRegistry implements Registry, AuthorizedEntries, AsyncDisposa
       case "bundle":
         putOrDelete(this.#bundles, item.key, item.value);
         return;
+      case "federation":
+        putOrDelete(this.#federations, item.key, item.value);
+        return;
       case "authority":
         putOrDelete(this.#authorities, item.key, item.value);
         return;
@@ -285,6 +302,7 @@ export class MemoryRegistry implements Registry, AuthorizedEntries, AsyncDisposa
     for (const value of this.#entries.inOrder()) yield { type: "entry", key: value.id, value };
     for (const [key, value] of this.#nodes) yield { type: "node", key, value };
     for (const [key, value] of this.#bundles) yield { type: "bundle", key, value };
+    for (const [key, value] of this.#federations) yield { type: "federation", key, value };
     for (const [key, value] of this.#authorities) yield { type: "authority", key, value };
   }
 }

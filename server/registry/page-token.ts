@@ -6,7 +6,7 @@ const macBytes = 16;
 
 /** What a token continues: which list, over which store, under which filter. */
 export interface PageScope {
-  readonly list: "entries" | "agents";
+  readonly list: "entries" | "agents" | "bundles" | "federations";
   /** Every server of a store knows it, so that a token works at each of them; a restored store has another. */
   readonly epoch: string;
   readonly filterKey: string;

@@ -1,5 +1,6 @@
 import type { AttestedNode } from "../../proto/domain/agent.ts";
 import type { RegistrationEntry } from "../../proto/domain/entry.ts";
+import type { FederationRelationship } from "../../proto/domain/federation.ts";
 import type { Position } from "../../proto/domain/link.ts";
 import type { SpiffeBundle, SpiffeId, TrustDomain } from "../../spiffe/index.ts";
 import type { AgentFilter } from "../domain/agent-filter.ts";
@@ -28,6 +29,10 @@ export interface Registry {
   bundle(trustDomain: TrustDomain): SpiffeBundle | undefined;
   /** Own and federated ones. */
   readonly bundleCount: number;
+  /** The own one too. */
+  bundles(): Iterable<SpiffeBundle>;
+  federation(trustDomain: TrustDomain): FederationRelationship | undefined;
+  federations(): Iterable<FederationRelationship>;
   authorities(): Iterable<AuthorityRecord>;
   /** Resolves once `position.n` ≥ `n` (or the epoch changed), rejects with `signal.reason`. */
   reached(n: number, signal: AbortSignal): Promise<void>;
@@ -65,6 +70,10 @@ export interface Listings {
   /** In the order of the agents' ids. */
   listAgents(filter: AgentFilter, page: PageRequest): Page<AttestedNode>;
   countAgents(filter: AgentFilter): number;
+  /** All but that of `own`, in the order of the trust domains' names. */
+  listFederatedBundles(own: TrustDomain, page: PageRequest): Page<SpiffeBundle>;
+  /** In the order of the trust domains' names. */
+  listFederations(page: PageRequest): Page<FederationRelationship>;
 }
 
 export interface PageRequest {

@@ -8,8 +8,16 @@
  */
 import type { AttestedNode, JoinToken } from "../../proto/domain/agent.ts";
 import type { RegistrationEntry } from "../../proto/domain/entry.ts";
+import type { FederationRelationship } from "../../proto/domain/federation.ts";
 import type { Position } from "../../proto/domain/link.ts";
-import type { SpiffeBundle, SpiffeId, TrustDomain } from "../../spiffe/index.ts";
+import type {
+  JwtAuthority,
+  SpiffeBundle,
+  SpiffeBundleParts,
+  SpiffeId,
+  TrustDomain,
+  X509Authority,
+} from "../../spiffe/index.ts";
 import type { AuthorityRecord } from "../domain/authority.ts";
 
 // ---- feed -------------------------------------------------------------------------------------------------
@@ -20,6 +28,8 @@ export type FeedItem =
   | { readonly type: "node"; readonly key: string; readonly value: AttestedNode | undefined }
   /** key = trust domain name. */
   | { readonly type: "bundle"; readonly key: string; readonly value: SpiffeBundle | undefined }
+  /** key = trust domain name. */
+  | { readonly type: "federation"; readonly key: string; readonly value: FederationRelationship | undefined }
   /** key = `<kind>/<id>`. */
   | { readonly type: "authority"; readonly key: string; readonly value: AuthorityRecord | undefined };
 
@@ -160,7 +170,90 @@ export type BundleEdit =
   | { readonly kind: "taint-jwt"; readonly keyId: string };
 
 export interface BundleStore {
+  /** From the primary store, for bad news that needs proof. */
   findBundle(trustDomain: TrustDomain): Promise<SpiffeBundle | undefined>;
+}
+
+export type AppendBundleOutcome =
+  | { readonly kind: "appended"; readonly bundle: SpiffeBundle }
+  /** It would have more authorities, or bytes of them, than a bundle may (server/limits.ts). */
+  | { readonly kind: "full" }
+  /** Another key has that id. */
+  | { readonly kind: "key-id-taken"; readonly keyId: string };
+
+export interface OwnBundleStore {
+  /**
+   * All of it or nothing. What is in the own trust domain's bundle already is left alone; when something is added, the
+   * sequence number grows by one.
+   */
+  appendBundle(authorities: {
+    readonly x509Authorities: readonly X509Authority[];
+    readonly jwtAuthorities: readonly JwtAuthority[];
+  }): Promise<AppendBundleOutcome>;
+}
+
+// ---- federation -------------------------------------------------------------------------------------------
+
+export type CreateBundleOutcome =
+  | { readonly kind: "created"; readonly bundle: SpiffeBundle }
+  | { readonly kind: "exists"; readonly bundle: SpiffeBundle };
+
+export type UpdateBundleOutcome =
+  | { readonly kind: "updated"; readonly bundle: SpiffeBundle }
+  | { readonly kind: "not-found" };
+
+/** What becomes of entries that federate with a trust domain whose bundle is deleted. */
+export const bundleDeleteModes = ["restrict", "delete", "dissociate"] as const;
+export type BundleDeleteMode = (typeof bundleDeleteModes)[number];
+
+export type DeleteBundleOutcome =
+  /** `entries`: how many were deleted, or no longer federate with it. */
+  | { readonly kind: "deleted"; readonly entries: number }
+  /** Mode "restrict", and so many entries federate with it. */
+  | { readonly kind: "in-use"; readonly entries: number }
+  | { readonly kind: "not-found" };
+
+/**
+ * Bundles of other trust domains; the own one is refused (TypeError). Each method is one transaction for all items,
+ * outcomes in order. What is written as it was takes no number of the feed.
+ */
+export interface FederatedBundleStore {
+  createBundles(bundles: readonly SpiffeBundle[]): Promise<readonly CreateBundleOutcome[]>;
+  /** Parts present replace; an explicit `undefined` removes. */
+  updateBundles(
+    updates: readonly { readonly trustDomain: TrustDomain; readonly change: SpiffeBundleParts }[],
+  ): Promise<readonly UpdateBundleOutcome[]>;
+  /** Creates or replaces. The bundles as stored. */
+  setBundles(bundles: readonly SpiffeBundle[]): Promise<readonly SpiffeBundle[]>;
+  /** The entries concerned change in the same transaction; those that no longer federate get a new revision. */
+  deleteBundles(trustDomains: readonly TrustDomain[], mode: BundleDeleteMode): Promise<readonly DeleteBundleOutcome[]>;
+}
+
+export type CreateFederationOutcome =
+  | { readonly kind: "created"; readonly relationship: FederationRelationship }
+  | { readonly kind: "exists"; readonly relationship: FederationRelationship };
+
+export type UpdateFederationOutcome =
+  | { readonly kind: "updated"; readonly relationship: FederationRelationship }
+  | { readonly kind: "not-found" };
+
+/** One transaction for all items, outcomes in order. A `bundle` is set with its relationship, or not at all. */
+export interface FederationStore {
+  createFederations(
+    items: readonly { readonly relationship: FederationRelationship; readonly bundle: SpiffeBundle | undefined }[],
+  ): Promise<readonly CreateFederationOutcome[]>;
+  /** Fields present replace. */
+  updateFederations(
+    updates: readonly {
+      readonly trustDomain: TrustDomain;
+      readonly change: Partial<Omit<FederationRelationship, "trustDomain">>;
+      readonly bundle: SpiffeBundle | undefined;
+    }[],
+  ): Promise<readonly UpdateFederationOutcome[]>;
+  /** True where one was deleted. Bundles stay. */
+  deleteFederations(trustDomains: readonly TrustDomain[]): Promise<readonly boolean[]>;
+  /** From the primary store, for bad news that needs proof. */
+  findFederation(trustDomain: TrustDomain): Promise<FederationRelationship | undefined>;
 }
 
 /** Everything; what `main` opens. `close` waits for the writes that were accepted. */
@@ -171,6 +264,9 @@ export interface Store
     JoinTokenStore,
     AuthorityStore,
     BundleStore,
+    OwnBundleStore,
+    FederatedBundleStore,
+    FederationStore,
     AsyncDisposable {
   /** Drawn once per server instance's data directory; kept in the store's `servers` table. */
   serverId(): Promise<string>;

@@ -2,6 +2,7 @@ import { describe } from "node:test";
 import type { Store } from "../../server/store/ports.ts";
 import { authorityStoreContract } from "./store/authorities.ts";
 import { entryStoreContract } from "./store/entries.ts";
+import { federationContract } from "./store/federation.ts";
 import { feedContract } from "./store/feed.ts";
 import { joinTokenStoreContract } from "./store/join-tokens.ts";
 import { nodeStoreContract } from "./store/nodes.ts";
@@ -19,6 +20,7 @@ export function storeContract(subject: StoreCase): void {
     nodeStoreContract(subject.open);
     joinTokenStoreContract(subject.open);
     authorityStoreContract(subject.open);
+    federationContract(subject.open);
     feedContract(subject.open);
   });
 }

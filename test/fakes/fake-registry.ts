@@ -1,5 +1,6 @@
 import type { AttestedNode } from "../../proto/domain/agent.ts";
 import { compareEntries, type RegistrationEntry } from "../../proto/domain/entry.ts";
+import type { FederationRelationship } from "../../proto/domain/federation.ts";
 import type { Position } from "../../proto/domain/link.ts";
 import type { AuthorityRecord } from "../../server/domain/authority.ts";
 import type { AuthorizedEntries, EntryDelta, Registry } from "../../server/registry/ports.ts";
@@ -24,6 +25,7 @@ export class FakeRegistry implements Registry, AuthorizedEntries, Pick<Feed, "he
   readonly #entries = new Map<string, RegistrationEntry>();
   readonly #nodes = new Map<string, AttestedNode>();
   readonly #bundles = new Map<string, SpiffeBundle>();
+  readonly #federations = new Map<string, FederationRelationship>();
   readonly #listeners = new Set<(changes: readonly Change[]) => void>();
   readonly #watchers = new Set<Watcher>();
 
@@ -56,6 +58,7 @@ export class FakeRegistry implements Registry, AuthorizedEntries, Pick<Feed, "he
     if (item.type === "entry") set(this.#entries, item.key, item.value);
     else if (item.type === "node") set(this.#nodes, item.key, item.value);
     else if (item.type === "bundle") set(this.#bundles, item.key, item.value);
+    else if (item.type === "federation") set(this.#federations, item.key, item.value);
   }
 
   entry(id: string): RegistrationEntry | undefined {
@@ -100,6 +103,18 @@ export class FakeRegistry implements Registry, AuthorizedEntries, Pick<Feed, "he
 
   get bundleCount(): number {
     return this.#bundles.size;
+  }
+
+  bundles(): Iterable<SpiffeBundle> {
+    return this.#bundles.values();
+  }
+
+  federation(trustDomain: TrustDomain): FederationRelationship | undefined {
+    return this.#federations.get(trustDomain.name);
+  }
+
+  federations(): Iterable<FederationRelationship> {
+    return this.#federations.values();
   }
 
   authorities(): Iterable<AuthorityRecord> {

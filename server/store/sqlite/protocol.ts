@@ -85,10 +85,19 @@ export type AuthorityRow = readonly [
 ];
 
 /** `null` is a tombstone. */
+export type FederationRow = readonly [
+  trustDomain: string,
+  bundleEndpointUrl: string,
+  profile: string,
+  /** Of the profile https_spiffe; null with every other. */
+  endpointSpiffeId: string | null,
+];
+
 export type RowItem =
   | readonly [type: "entry", key: string, row: EntryRow | null]
   | readonly [type: "node", key: string, row: NodeRow | null]
   | readonly [type: "bundle", key: string, row: BundleRow | null]
+  | readonly [type: "federation", key: string, row: FederationRow | null]
   | readonly [type: "authority", key: string, row: AuthorityRow | null];
 
 export type RowType = RowItem[0];
@@ -118,6 +127,44 @@ export type UpdateEntryAnswer =
   | { readonly kind: "updated"; readonly n: number; readonly row: EntryRow }
   | { readonly kind: "not-found" }
   | { readonly kind: "no-bundle"; readonly trustDomain: string };
+
+export type CreateBundleAnswer =
+  | { readonly kind: "created"; readonly row: BundleRow }
+  | { readonly kind: "exists"; readonly row: BundleRow };
+
+export type UpdateBundleAnswer = { readonly kind: "updated"; readonly row: BundleRow } | { readonly kind: "not-found" };
+
+export type DeleteBundleAnswer =
+  | { readonly kind: "deleted"; readonly entries: number }
+  | { readonly kind: "in-use"; readonly entries: number }
+  | { readonly kind: "not-found" };
+
+export type AppendBundleAnswer =
+  | { readonly kind: "appended"; readonly row: BundleRow }
+  | { readonly kind: "full" }
+  | { readonly kind: "key-id-taken"; readonly keyId: string };
+
+/** `undefined` = keep what is stored; null = none. */
+export interface BundleRowUpdate {
+  readonly sequenceNumber?: string | null;
+  readonly refreshHint?: number | null;
+  readonly x509?: readonly X509AuthorityRow[];
+  readonly jwt?: readonly JwtAuthorityRow[];
+}
+
+export type CreateFederationAnswer =
+  | { readonly kind: "created"; readonly row: FederationRow }
+  | { readonly kind: "exists"; readonly row: FederationRow };
+
+export type UpdateFederationAnswer =
+  | { readonly kind: "updated"; readonly row: FederationRow }
+  | { readonly kind: "not-found" };
+
+/** `undefined` = keep what is stored. */
+export interface FederationRowChange {
+  readonly bundleEndpointUrl?: string;
+  readonly profile?: readonly [profile: string, endpointSpiffeId: string | null];
+}
 
 export interface Changed<T> {
   readonly value: T;
@@ -209,11 +256,57 @@ export interface Operations {
     readonly answer: Changed<BundleRow>;
   };
   readonly findBundle: { readonly args: { readonly trustDomain: string }; readonly answer: BundleRow | null };
+  readonly appendBundle: {
+    readonly args: { readonly x509: readonly X509AuthorityRow[]; readonly jwt: readonly JwtAuthorityRow[] };
+    readonly answer: Changed<AppendBundleAnswer>;
+  };
+
+  readonly createBundles: {
+    readonly args: { readonly rows: readonly BundleRow[] };
+    readonly answer: Changed<readonly CreateBundleAnswer[]>;
+  };
+  readonly updateBundles: {
+    readonly args: { readonly updates: readonly { readonly trustDomain: string; readonly change: BundleRowUpdate }[] };
+    readonly answer: Changed<readonly UpdateBundleAnswer[]>;
+  };
+  readonly setBundles: {
+    readonly args: { readonly rows: readonly BundleRow[] };
+    readonly answer: Changed<readonly BundleRow[]>;
+  };
+  readonly deleteBundles: {
+    readonly args: {
+      readonly trustDomains: readonly string[];
+      readonly mode: "restrict" | "delete" | "dissociate";
+      readonly nowMs: number;
+    };
+    readonly answer: Changed<readonly DeleteBundleAnswer[]>;
+  };
+
+  readonly createFederations: {
+    readonly args: { readonly items: readonly { readonly row: FederationRow; readonly bundle: BundleRow | null }[] };
+    readonly answer: Changed<readonly CreateFederationAnswer[]>;
+  };
+  readonly updateFederations: {
+    readonly args: {
+      readonly updates: readonly {
+        readonly trustDomain: string;
+        readonly change: FederationRowChange;
+        readonly bundle: BundleRow | null;
+      }[];
+    };
+    readonly answer: Changed<readonly UpdateFederationAnswer[]>;
+  };
+  readonly deleteFederations: {
+    readonly args: { readonly trustDomains: readonly string[]; readonly nowMs: number };
+    readonly answer: Changed<readonly boolean[]>;
+  };
+  readonly findFederation: { readonly args: { readonly trustDomain: string }; readonly answer: FederationRow | null };
 }
 
 export type Operation = keyof Operations;
 export type Args<K extends Operation> = Operations[K]["args"];
 export type Answer<K extends Operation> = Operations[K]["answer"];
+export type Handler<K extends Operation> = (args: Args<K>) => Answer<K>;
 
 export interface EngineRequest<K extends Operation = Operation> {
   readonly op: K;
@@ -225,6 +318,7 @@ export type SnapshotChunk =
   | { readonly type: "entry"; readonly rows: readonly (readonly [...EntryRow, ...unknown[]])[] }
   | { readonly type: "node"; readonly rows: readonly (readonly [...NodeRow, ...unknown[]])[] }
   | { readonly type: "bundle"; readonly rows: readonly BundleRow[] }
+  | { readonly type: "federation"; readonly rows: readonly FederationRow[] }
   | { readonly type: "authority"; readonly rows: readonly AuthorityRow[] };
 
 type StoreFailureCode = "ERR_STORE_CORRUPT" | "ERR_STORE_LOCKED" | "ERR_STORE_SCHEMA_NEWER" | "ERR_STORE_UNAVAILABLE";

@@ -1,20 +1,31 @@
 import type { AttestedNode, JoinToken } from "../../../proto/domain/agent.ts";
 import type { RegistrationEntry } from "../../../proto/domain/entry.ts";
+import type { FederationRelationship } from "../../../proto/domain/federation.ts";
 import type { Position } from "../../../proto/domain/link.ts";
 import type { Clock } from "../../../runtime/core/index.ts";
 import type { SpiffeBundle, SpiffeId, TrustDomain } from "../../../spiffe/index.ts";
 import type { AuthorityRecord } from "../../domain/authority.ts";
 import type {
+  AppendBundleOutcome,
   AttestOutcome,
   AuthorityCommit,
+  BundleDeleteMode,
   Change,
+  CreateBundleOutcome,
   CreateEntryOutcome,
+  CreateFederationOutcome,
+  DeleteBundleOutcome,
+  FederatedBundleStore,
+  FederationStore,
   FeedItem,
   FeedPage,
   NewEntry,
   NodeAttestation,
+  OwnBundleStore,
   Store,
+  UpdateBundleOutcome,
   UpdateEntryOutcome,
+  UpdateFederationOutcome,
 } from "../ports.ts";
 import type { ChangeListeners } from "./change-listeners.ts";
 import { decodeAuthority, encodeAuthority } from "./codec/authority.ts";
@@ -23,8 +34,9 @@ import { createdEntry, decodeEntry, encodeEntry, encodeEntryChange } from "./cod
 import { decodeChange, decodeChunk } from "./codec/feed.ts";
 import { decodeNode, encodeNode } from "./codec/node.ts";
 import { SharedValues } from "./codec/shared-values.ts";
-import type { Decoded, EngineHost } from "./host/engine-host.ts";
-import type { Answer, Args, Changed, Operation } from "./protocol.ts";
+import type { EngineHost } from "./host/engine-host.ts";
+import { SqliteCalls } from "./sqlite-calls.ts";
+import { SqliteFederation } from "./sqlite-federation.ts";
 
 export interface SqliteStoreDeps {
   /** Own trust domain. */
@@ -35,9 +47,6 @@ export interface SqliteStoreDeps {
   readonly host: EngineHost;
 }
 
-/** Operations whose answer carries the changes it made. */
-type ChangingOperation = { [K in Operation]: Answer<K> extends Changed<unknown> ? K : never }[Operation];
-
 /** Domain values in front of an engine, wherever that runs. */
 export class SqliteStore implements Store {
   readonly #clock: Clock;
@@ -45,6 +54,8 @@ export class SqliteStore implements Store {
   readonly #host: EngineHost;
   readonly #trustDomain: TrustDomain;
   readonly #shared: SharedValues;
+  readonly #calls: SqliteCalls;
+  readonly #federation: SqliteFederation;
 
   constructor({ clock, listeners, host, trustDomain }: SqliteStoreDeps) {
     this.#trustDomain = trustDomain;
@@ -52,16 +63,18 @@ export class SqliteStore implements Store {
     this.#clock = clock;
     this.#listeners = listeners;
     this.#host = host;
+    this.#calls = new SqliteCalls(host, this.#shared);
+    this.#federation = new SqliteFederation(this.#calls, trustDomain, clock);
   }
 
   // ---- feed ----
 
   head(): Promise<Position> {
-    return this.#read("head", {}, (position) => position);
+    return this.#calls.read("head", {}, (position) => position);
   }
 
   changesAfter(n: number, limit: number): Promise<FeedPage> {
-    return this.#read("changesAfter", { n, limit }, (page): FeedPage => {
+    return this.#calls.read("changesAfter", { n, limit }, (page): FeedPage => {
       if (page.kind === "horizon") return page;
       return { ...page, changes: page.changes.map((change) => decodeChange(change, this.#shared)) };
     });
@@ -78,7 +91,7 @@ export class SqliteStore implements Store {
   }
 
   compact(beforeMs: number): Promise<void> {
-    return this.#read("compact", { beforeMs }, () => undefined);
+    return this.#calls.read("compact", { beforeMs }, () => undefined);
   }
 
   // ---- entries ----
@@ -123,26 +136,26 @@ export class SqliteStore implements Store {
   }
 
   deleteEntries(ids: readonly string[]): Promise<readonly boolean[]> {
-    return this.#change("deleteEntries", { ids, nowMs: this.#clock.now() });
+    return this.#calls.change("deleteEntries", { ids, nowMs: this.#clock.now() });
   }
 
   findEntry(id: string): Promise<RegistrationEntry | undefined> {
-    return this.#read("findEntry", { id }, (row) => (row === null ? undefined : decodeEntry(row, this.#shared)));
+    return this.#calls.read("findEntry", { id }, (row) => (row === null ? undefined : decodeEntry(row, this.#shared)));
   }
 
   deleteExpiredEntries(nowSeconds: number): Promise<number> {
-    return this.#change("deleteExpiredEntries", { nowSeconds, nowMs: this.#clock.now() });
+    return this.#calls.change("deleteExpiredEntries", { nowSeconds, nowMs: this.#clock.now() });
   }
 
   // ---- nodes ----
 
   async attestNode({ node, consume, nowSeconds }: NodeAttestation): Promise<AttestOutcome> {
     const args = { row: encodeNode(node), joinToken: consume?.value ?? null, nowSeconds };
-    return { kind: await this.#change("attestNode", args) };
+    return { kind: await this.#calls.change("attestNode", args) };
   }
 
   findNode(id: SpiffeId): Promise<AttestedNode | undefined> {
-    return this.#read("findNode", { id: id.toString() }, (row) => {
+    return this.#calls.read("findNode", { id: id.toString() }, (row) => {
       return row === null ? undefined : decodeNode(row, this.#shared);
     });
   }
@@ -153,23 +166,28 @@ export class SqliteStore implements Store {
     pendingSerial: string,
     pendingExpiresAt: number,
   ): Promise<boolean> {
-    return this.#change("setPendingSerial", { id: id.toString(), currentSerial, pendingSerial, pendingExpiresAt });
+    return this.#calls.change("setPendingSerial", {
+      id: id.toString(),
+      currentSerial,
+      pendingSerial,
+      pendingExpiresAt,
+    });
   }
 
   promoteSerial(id: SpiffeId, serial: string): Promise<boolean> {
-    return this.#change("promoteSerial", { id: id.toString(), serial });
+    return this.#calls.change("promoteSerial", { id: id.toString(), serial });
   }
 
   banNode(id: SpiffeId): Promise<boolean> {
-    return this.#change("banNode", { id: id.toString() });
+    return this.#calls.change("banNode", { id: id.toString() });
   }
 
   deleteNode(id: SpiffeId): Promise<boolean> {
-    return this.#change("deleteNode", { id: id.toString(), nowMs: this.#clock.now() });
+    return this.#calls.change("deleteNode", { id: id.toString(), nowMs: this.#clock.now() });
   }
 
   setAgentVersion(id: SpiffeId, version: string): Promise<boolean> {
-    return this.#change("setAgentVersion", { id: id.toString(), version });
+    return this.#calls.change("setAgentVersion", { id: id.toString(), version });
   }
 
   // ---- join tokens ----
@@ -181,23 +199,23 @@ export class SqliteStore implements Store {
   ): Promise<{ readonly kind: "created" } | { readonly kind: "taken" }> {
     const { value, expiresAt } = token;
     const row = alias === undefined ? null : encodeEntry(alias, nowSeconds);
-    return { kind: await this.#change("createJoinToken", { value, expiresAt, alias: row }) };
+    return { kind: await this.#calls.change("createJoinToken", { value, expiresAt, alias: row }) };
   }
 
   findJoinToken(value: string): Promise<JoinToken | undefined> {
-    return this.#read("findJoinToken", { value }, (expiresAt) => {
+    return this.#calls.read("findJoinToken", { value }, (expiresAt) => {
       return expiresAt === null ? undefined : { value, expiresAt };
     });
   }
 
   deleteExpiredJoinTokens(nowSeconds: number): Promise<number> {
-    return this.#change("deleteExpiredJoinTokens", { nowSeconds, nowMs: this.#clock.now() });
+    return this.#calls.change("deleteExpiredJoinTokens", { nowSeconds, nowMs: this.#clock.now() });
   }
 
   // ---- authorities and bundles ----
 
   listAuthorities(): Promise<readonly AuthorityRecord[]> {
-    return this.#read("listAuthorities", {}, (rows) => rows.map(decodeAuthority));
+    return this.#calls.read("listAuthorities", {}, (rows) => rows.map(decodeAuthority));
   }
 
   async commitAuthorities(commit: AuthorityCommit): Promise<SpiffeBundle> {
@@ -207,19 +225,63 @@ export class SqliteStore implements Store {
       edits: commit.bundleEdits.map(encodeBundleEdit),
       nowMs: this.#clock.now(),
     };
-    return decodeBundle(await this.#change("commitAuthorities", args), this.#shared);
+    return decodeBundle(await this.#calls.change("commitAuthorities", args), this.#shared);
   }
 
   findBundle(trustDomain: TrustDomain): Promise<SpiffeBundle | undefined> {
-    return this.#read("findBundle", { trustDomain: trustDomain.name }, (row) => {
+    return this.#calls.read("findBundle", { trustDomain: trustDomain.name }, (row) => {
       return row === null ? undefined : decodeBundle(row, this.#shared);
     });
+  }
+
+  appendBundle(authorities: Parameters<OwnBundleStore["appendBundle"]>[0]): Promise<AppendBundleOutcome> {
+    return this.#federation.appendBundle(authorities);
+  }
+
+  // ---- federation ----
+
+  createBundles(bundles: readonly SpiffeBundle[]): Promise<readonly CreateBundleOutcome[]> {
+    return this.#federation.createBundles(bundles);
+  }
+
+  updateBundles(
+    updates: Parameters<FederatedBundleStore["updateBundles"]>[0],
+  ): Promise<readonly UpdateBundleOutcome[]> {
+    return this.#federation.updateBundles(updates);
+  }
+
+  setBundles(bundles: readonly SpiffeBundle[]): Promise<readonly SpiffeBundle[]> {
+    return this.#federation.setBundles(bundles);
+  }
+
+  deleteBundles(trustDomains: readonly TrustDomain[], mode: BundleDeleteMode): Promise<readonly DeleteBundleOutcome[]> {
+    return this.#federation.deleteBundles(trustDomains, mode);
+  }
+
+  createFederations(
+    items: Parameters<FederationStore["createFederations"]>[0],
+  ): Promise<readonly CreateFederationOutcome[]> {
+    return this.#federation.createFederations(items);
+  }
+
+  updateFederations(
+    updates: Parameters<FederationStore["updateFederations"]>[0],
+  ): Promise<readonly UpdateFederationOutcome[]> {
+    return this.#federation.updateFederations(updates);
+  }
+
+  deleteFederations(trustDomains: readonly TrustDomain[]): Promise<readonly boolean[]> {
+    return this.#federation.deleteFederations(trustDomains);
+  }
+
+  findFederation(trustDomain: TrustDomain): Promise<FederationRelationship | undefined> {
+    return this.#federation.findFederation(trustDomain);
   }
 
   // ---- all ----
 
   serverId(): Promise<string> {
-    return this.#read("serverId", {}, (id) => id);
+    return this.#calls.read("serverId", {}, (id) => id);
   }
 
   async check(): Promise<void> {
@@ -228,20 +290,5 @@ export class SqliteStore implements Store {
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.#host.close();
-  }
-
-  #read<K extends Operation, T>(op: K, args: Args<K>, decode: (answer: Answer<K>) => T): Promise<T> {
-    return this.#host.call(op, args, (answer): Decoded<T> => ({ value: decode(answer), changes: [] }));
-  }
-
-  #change<K extends ChangingOperation>(op: K, args: Args<K>): Promise<Answer<K>["value"]> {
-    return this.#host.call(
-      op,
-      args,
-      (answer): Decoded<Answer<K>["value"]> => ({
-        value: answer.value,
-        changes: answer.changes.map((change) => decodeChange(change, this.#shared)),
-      }),
-    );
   }
 }

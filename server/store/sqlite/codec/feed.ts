@@ -3,6 +3,7 @@ import type { RowChange, RowItem, SnapshotChunk } from "../protocol.ts";
 import { decodeAuthority } from "./authority.ts";
 import { decodeBundle } from "./bundle.ts";
 import { decodeEntry } from "./entry.ts";
+import { decodeFederation } from "./federation.ts";
 import { decodeNode } from "./node.ts";
 import type { SharedValues } from "./shared-values.ts";
 
@@ -16,6 +17,8 @@ function decodeItem(item: RowItem, shared: SharedValues): FeedItem {
       return { type, key, value: decodeNode(row, shared) };
     case "bundle":
       return { type, key, value: decodeBundle(row, shared) };
+    case "federation":
+      return { type, key, value: decodeFederation(row, shared) };
     case "authority":
       return { type, key, value: decodeAuthority(row) };
   }
@@ -33,6 +36,8 @@ export function decodeChunk(chunk: SnapshotChunk, shared: SharedValues): readonl
       return chunk.rows.map((row) => ({ type: "node", key: row[0], value: decodeNode(row, shared) }));
     case "bundle":
       return chunk.rows.map((row) => ({ type: "bundle", key: row[0], value: decodeBundle(row, shared) }));
+    case "federation":
+      return chunk.rows.map((row) => ({ type: "federation", key: row[0], value: decodeFederation(row, shared) }));
     case "authority":
       return chunk.rows.map((row) => ({ type: "authority", key: `${row[0]}/${row[1]}`, value: decodeAuthority(row) }));
   }

@@ -18,6 +18,9 @@ export class BundleTable {
   readonly #jwt: Database.Statement<[number], JwtAuthorityRow>;
   readonly #create: Database.Statement<[string]>;
   readonly #touch: Database.Statement<[string, number, number]>;
+  readonly #replaceHead: Database.Statement<[string | null, number | null, number, number]>;
+  readonly #contents: BundleContents;
+  readonly #delete: Database.Statement<[string]>;
   readonly #edits: EditStatements;
 
   constructor(db: Database.Database, feed: FeedNumbers) {
@@ -43,6 +46,9 @@ export class BundleTable {
       "INSERT INTO bundles (trust_domain, n, sequence_number, refresh_hint) VALUES (?, 0, '0', NULL)",
     );
     this.#touch = db.prepare("UPDATE bundles SET sequence_number = ?, n = ? WHERE key = ?");
+    this.#replaceHead = db.prepare("UPDATE bundles SET sequence_number = ?, refresh_hint = ?, n = ? WHERE key = ?");
+    this.#contents = prepareContents(db);
+    this.#delete = db.prepare("DELETE FROM bundles WHERE trust_domain = ?");
     this.#edits = prepareEdits(db);
   }
 
@@ -79,6 +85,26 @@ export class BundleTable {
     return { row, changes: [{ n, item: ["bundle", trustDomain, row] }] };
   }
 
+  /** Inserts or replaces the whole bundle. `undefined` when it is stored just so already. */
+  put(row: BundleRow): RowChange | undefined {
+    const [trustDomain, sequenceNumber, refreshHint, x509, jwt] = row;
+    const found = this.#head.get(trustDomain);
+    if (found !== undefined && isSameBundle(this.#row(found), row)) return undefined;
+    if (found === undefined) this.#create.run(trustDomain);
+    const key = found?.key ?? this.#head.get(trustDomain)?.key;
+    if (key === undefined) throw new Error("the bundle row vanished");
+    this.#contents.replace(key, x509, jwt);
+    const n = this.#feed.next("bundle", trustDomain, found === undefined);
+    this.#replaceHead.run(sequenceNumber, refreshHint, n, key);
+    return { n, item: ["bundle", trustDomain, row] };
+  }
+
+  /** The tombstone, or `undefined` when there is no such bundle. No entry may federate with it any more. */
+  delete(trustDomain: string, nowMs: number): RowChange | undefined {
+    if (this.#delete.run(trustDomain).changes === 0) return undefined;
+    return this.#feed.buried(["bundle", trustDomain, null], nowMs);
+  }
+
   #row(head: Head): BundleRow {
     return [
       head.trust_domain,
@@ -88,6 +114,44 @@ export class BundleTable {
       this.#jwt.all(head.key),
     ];
   }
+}
+
+function isSameBundle(left: BundleRow, right: BundleRow): boolean {
+  return left[1] === right[1] && left[2] === right[2] && isSameList(left[3], right[3]) && isSameList(left[4], right[4]);
+}
+
+type Column = string | number | Uint8Array;
+
+function isSameList(left: readonly (readonly Column[])[], right: readonly (readonly Column[])[]): boolean {
+  const isSame = (one: Column, other: Column | undefined): boolean =>
+    one instanceof Uint8Array && other instanceof Uint8Array ? Buffer.compare(one, other) === 0 : one === other;
+  return (
+    left.length === right.length &&
+    left.every((row, index) => row.every((column, place) => isSame(column, right[index]?.[place])))
+  );
+}
+
+interface BundleContents {
+  replace(bundle: number, x509: readonly X509AuthorityRow[], jwt: readonly JwtAuthorityRow[]): void;
+}
+
+function prepareContents(db: Database.Database): BundleContents {
+  const dropX509 = db.prepare("DELETE FROM bundle_x509_authorities WHERE bundle = ?");
+  const dropJwt = db.prepare("DELETE FROM bundle_jwt_authorities WHERE bundle = ?");
+  const addX509 = db.prepare(
+    "INSERT INTO bundle_x509_authorities (bundle, certificate, subject_key_id, tainted) VALUES (?, ?, ?, ?)",
+  );
+  const addJwt = db.prepare(
+    "INSERT INTO bundle_jwt_authorities (bundle, key_id, public_key, expires_at, tainted) VALUES (?, ?, ?, ?, ?)",
+  );
+  return {
+    replace: (bundle, x509, jwt) => {
+      dropX509.run(bundle);
+      dropJwt.run(bundle);
+      for (const row of x509) addX509.run(bundle, ...row);
+      for (const row of jwt) addJwt.run(bundle, ...row);
+    },
+  };
 }
 
 interface EditStatements {

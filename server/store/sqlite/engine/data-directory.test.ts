@@ -124,6 +124,26 @@ describe("openDataDirectory()", () => {
     after.close();
   });
 
+  it("brings the database of the first release up to date, and loses nothing of it", () => {
+    const directory = newDirectory();
+    close(open(directory));
+    const db = new Database(join(directory, databaseFile));
+    db.exec("DROP TABLE federation_relationships; PRAGMA user_version = 1");
+    db.exec(
+      "INSERT INTO bundles (trust_domain, n, sequence_number) VALUES ('a.example', 1, '7'); UPDATE feed SET head = 1",
+    );
+    db.close();
+    const opened = open(directory);
+    const [bundle, federation] = opened.engine.execute([
+      { op: "findBundle", args: { trustDomain: "a.example" } },
+      { op: "findFederation", args: { trustDomain: "a.example" } },
+    ]);
+    assert.deepEqual(bundle, { kind: "answer", value: ["a.example", "7", null, [], []] });
+    assert.deepEqual(federation, { kind: "answer", value: null });
+    assert.deepEqual(epochOf(opened), { epoch: "epoch-1", n: 1 });
+    close(opened);
+  });
+
   it("has no lock left after a refusal", () => {
     const directory = newDirectory();
     mkdirSync(directory, { recursive: true });

@@ -1,9 +1,20 @@
 import type Database from "better-sqlite3";
-import type { Answer, Args, EngineAnswer, EngineRequest, Operation, Operations, RowChange } from "../protocol.ts";
+import type {
+  Answer,
+  Args,
+  EngineAnswer,
+  EngineRequest,
+  Handler,
+  Operation,
+  Operations,
+  RowChange,
+} from "../protocol.ts";
 import { AuthorityTable } from "./authority-table.ts";
 import { BundleTable } from "./bundle-table.ts";
 import { EntryTable } from "./entry-table.ts";
 import { failureOf } from "./failure.ts";
+import { federationHandlers } from "./federation-handlers.ts";
+import { FederationTable } from "./federation-table.ts";
 import { FeedNumbers } from "./feed-numbers.ts";
 import { FeedReader } from "./feed-reader.ts";
 import { JoinTokenTable } from "./join-token-table.ts";
@@ -25,7 +36,7 @@ export interface EngineOptions {
   readonly nowMs: number;
 }
 
-type Handlers = { readonly [K in Operation]: (args: Args<K>) => Answer<K> };
+type Handlers = { readonly [K in Operation]: Handler<K> };
 
 /** Operations that write nothing: a group of only these needs no transaction. */
 const reads: ReadonlySet<Operation> = new Set([
@@ -37,6 +48,7 @@ const reads: ReadonlySet<Operation> = new Set([
   "findJoinToken",
   "listAuthorities",
   "findBundle",
+  "findFederation",
 ]);
 
 /**
@@ -167,7 +179,8 @@ function makeHandlers(db: Database.Database, feed: FeedNumbers, trustDomain: str
   const tokens = new JoinTokenTable(db);
   const bundles = new BundleTable(db, feed);
   const authorities = new AuthorityTable(db, feed);
-  const reader = new FeedReader(db, feed, bundles, authorities);
+  const federations = new FederationTable(db, feed);
+  const reader = new FeedReader(db, feed, { bundles, authorities, federations });
   const ownServerId = db.prepare<[], string>("SELECT id FROM servers WHERE key = 1").pluck();
   return {
     head: () => feed.position(),
@@ -240,7 +253,8 @@ function makeHandlers(db: Database.Database, feed: FeedNumbers, trustDomain: str
       return { value: bundle.row, changes: [...present(removed), ...stored, ...bundle.changes] };
     },
     findBundle: ({ trustDomain: name }) => bundles.find(name) ?? null,
-  } satisfies { readonly [K in keyof Operations]: (args: Args<K>) => Answer<K> };
+    ...federationHandlers({ bundles, entries, federations }, trustDomain),
+  } satisfies { readonly [K in keyof Operations]: Handler<K> };
 }
 
 function present(changes: readonly (RowChange | undefined)[]): readonly RowChange[] {

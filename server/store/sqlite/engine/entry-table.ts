@@ -44,6 +44,7 @@ export class EntryTable {
   readonly #unfederate: Database.Statement<[number]>;
   readonly #expired: Database.Statement<[number], string>;
   readonly #aliasesOf: Database.Statement<[string, string], string>;
+  readonly #federating: Database.Statement<[string], string>;
 
   constructor(db: Database.Database, feed: FeedNumbers) {
     this.#feed = feed;
@@ -82,6 +83,26 @@ export class EntryTable {
          WHERE parent_id = ? AND substr(selectors, 1, 12) = '["spiffe_id:' AND selectors = ? ORDER BY key`,
       )
       .pluck();
+    this.#federating = db
+      .prepare<[string], string>(
+        `SELECT entries.id FROM entry_federations JOIN entries ON entries.key = entry_federations.entry
+         WHERE trust_domain = ? ORDER BY entries.key`,
+      )
+      .pluck();
+  }
+
+  /** Ids of the entries that federate with a trust domain. */
+  federatingWith(trustDomain: string): readonly string[] {
+    return this.#federating.all(trustDomain);
+  }
+
+  /** Takes a trust domain out of those that the entry federates with. */
+  dissociate(id: string, trustDomain: string): RowChange {
+    const stored = this.#byId.get(id);
+    const rest = parseNames(stored?.[6] ?? "[]").filter((name) => name !== trustDomain);
+    const updated = this.update(id, { federatesWith: JSON.stringify(rest) });
+    if (updated.kind !== "updated") throw new Error("an entry that federates vanished");
+    return { n: updated.n, item: ["entry", id, updated.row] };
   }
 
   find(id: string): EntryRow | undefined {

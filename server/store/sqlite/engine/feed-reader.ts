@@ -3,6 +3,7 @@ import type { EntryRow, NodeRow, RowChange, RowFeedPage, RowItem } from "../prot
 import type { AuthorityTable } from "./authority-table.ts";
 import type { BundleTable } from "./bundle-table.ts";
 import { entryColumns } from "./entry-table.ts";
+import type { FederationTable } from "./federation-table.ts";
 import type { FeedNumbers } from "./feed-numbers.ts";
 import { nodeColumns } from "./node-table.ts";
 
@@ -12,11 +13,19 @@ interface Tombstone {
   readonly object: string;
 }
 
+/** Tables of a few rows, which are read whole. */
+interface SmallTables {
+  readonly bundles: BundleTable;
+  readonly authorities: AuthorityTable;
+  readonly federations: FederationTable;
+}
+
 /** `changesAfter` and `compact`: the feed is the `n` of every row, merged with the tombstones. */
 export class FeedReader {
   readonly #feed: FeedNumbers;
   readonly #bundles: BundleTable;
   readonly #authorities: AuthorityTable;
+  readonly #federations: FederationTable;
   readonly #entries: Database.Statement<[number, number], readonly [...EntryRow, n: number]>;
   readonly #nodes: Database.Statement<[number, number], readonly [...NodeRow, n: number]>;
   readonly #tombstones: Database.Statement<[number, number], Tombstone>;
@@ -24,8 +33,9 @@ export class FeedReader {
   readonly #drop: Database.Statement<[number]>;
   readonly #raise: Database.Statement<[number]>;
 
-  constructor(db: Database.Database, feed: FeedNumbers, bundles: BundleTable, authorities: AuthorityTable) {
+  constructor(db: Database.Database, feed: FeedNumbers, { bundles, authorities, federations }: SmallTables) {
     this.#feed = feed;
+    this.#federations = federations;
     this.#bundles = bundles;
     this.#authorities = authorities;
     this.#entries = db
@@ -54,6 +64,7 @@ export class FeedReader {
       ...this.#nodes.all(n, limit).map(nodeChange),
       ...this.#bundles.after(n, limit),
       ...this.#authorities.after(n, limit),
+      ...this.#federations.changesAfter(n, limit),
       ...this.#tombstones.all(n, limit).map(tombstoneChange),
     ];
     changes.sort((left, right) => left.n - right.n);
@@ -87,6 +98,7 @@ function tombstoneItem(type: string, object: string): RowItem {
     case "entry":
     case "node":
     case "bundle":
+    case "federation":
     case "authority":
       return [type, object, null];
     default:

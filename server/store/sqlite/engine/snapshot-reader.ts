@@ -4,6 +4,7 @@ import type { EntryRow, NodeRow, RowPosition, SnapshotChunk } from "../protocol.
 import { AuthorityTable } from "./authority-table.ts";
 import { BundleTable } from "./bundle-table.ts";
 import { entryColumns } from "./entry-table.ts";
+import { FederationTable } from "./federation-table.ts";
 import { FeedNumbers } from "./feed-numbers.ts";
 import { nodeColumns } from "./node-table.ts";
 
@@ -35,6 +36,7 @@ export class SnapshotReader implements Disposable {
 
 function* readChunks(db: Database.Database, feed: FeedNumbers): Generator<SnapshotChunk, undefined> {
   yield { type: "bundle", rows: new BundleTable(db, feed).list() };
+  yield { type: "federation", rows: new FederationTable(db, feed).list() };
   yield { type: "authority", rows: new AuthorityTable(db, feed).list() };
   const limit = serverLimits.storeSnapshotRows.value;
   const nodes = db

@@ -4,7 +4,10 @@ import { it } from "node:test";
 import { migrations } from "./migrations.ts";
 
 /** Once released, a migration has run on somebody's database. Add a new one instead of changing a hash here. */
-const released = ["00a4f7c9717d7aaabbc57c544938bbca44d68e99e65bed14e5a70d9197897b64"];
+const released = [
+  "00a4f7c9717d7aaabbc57c544938bbca44d68e99e65bed14e5a70d9197897b64",
+  "ae9309514688c7793d9d895e089a00deb9f72addf286bcee6718269e9720f349",
+];
 
 it("keeps every migration as it was released", () => {
   const hashes = migrations.map((sql) => createHash("sha256").update(sql).digest("hex"));

@@ -1,7 +1,8 @@
 import { init } from "./001-init.ts";
+import { federation } from "./002-federation.ts";
 
 /**
  * Position in the list + 1 = schema version (`PRAGMA user_version`).
- * 1: everything of the first release.
+ * 1: everything of the first release. 2: federation relationships.
  */
-export const migrations: readonly string[] = [init];
+export const migrations: readonly string[] = [init, federation];
