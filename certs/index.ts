@@ -25,7 +25,7 @@ export { type CaParts, caSubject, caTbs } from "./template/ca.ts";
 export { randomSerial } from "./template/serial.ts";
 export { type SvidParts, svidSubject, svidTbs } from "./template/svid.ts";
 export type { IssuerInfo } from "./template/tbs.ts";
-export { buildCsr, type CsrParts } from "./x509/build-csr.ts";
+export { assembleCsr, buildCsr, type CsrParts, csrInfo } from "./x509/build-csr.ts";
 export { Certificate } from "./x509/certificate.ts";
 export { CertificateRequest } from "./x509/certificate-request.ts";
 export type { Extension } from "./x509/extensions.ts";

@@ -64,6 +64,37 @@ export const serverErrors = defineErrors({
     fix: "check the upstream authority's profile: CA certificate, certificate signing, the trust domain as its only URI name",
   },
 
+  ERR_UPSTREAM_UNAVAILABLE: {
+    status: "unavailable",
+    meaning: "The authority above this server could not be asked, or refused; the message says why.",
+    fix: "check that the server above runs, and that this server's process has an entry there with the downstream flag",
+  },
+  ERR_UPSTREAM_FILES: {
+    status: "failedPrecondition",
+    meaning: "The certificate, key or bundle file of the authority above cannot be used.",
+    fix: "correct the file that the message names; it is read again by itself",
+  },
+  ERR_DOWNSTREAM_PATH_LENGTH: {
+    status: "failedPrecondition",
+    meaning: "The path length in this server's CA certificate leaves no room for a CA below it.",
+    fix: "have the CA above issue certificates without a path length, or with a greater one",
+  },
+  ERR_JWT_KEY_EXPIRED: {
+    status: "invalidArgument",
+    meaning: "The JWT key to be published has expired.",
+    fix: "check the clocks of both servers; the server below makes a new key at its next rotation",
+  },
+  ERR_JWT_KEY_TAKEN: {
+    status: "alreadyExists",
+    meaning: "The bundle has another key under that key id. A key id is never handed over.",
+    fix: "publish the key under a random id of its own",
+  },
+  ERR_BUNDLE_FULL: {
+    status: "resourceExhausted",
+    meaning: "The bundle holds as many JWT keys as it may (docs/limits.md).",
+    fix: "wait until old keys have expired; look for a server below that makes keys far too often",
+  },
+
   // ---- issuance ----
   ERR_CSR_TOO_LARGE: {
     status: "invalidArgument",

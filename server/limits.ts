@@ -26,6 +26,10 @@ export const serverLimits = {
 
   // ---- listing ----
   filterSelectors: { value: 256, reason: "selectors or trust domains of one list filter; a node has tens" },
+  bundleJwtAuthorities: {
+    value: 256,
+    reason: "JWT keys in the own bundle before servers below are refused more; each travels to every workload",
+  },
   pageTokenCharacters: { value: 1_024, reason: "a token holds a time, an entry id of 255 characters and a MAC" },
 
   // ---- store ----

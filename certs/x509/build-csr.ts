@@ -5,7 +5,12 @@ import { encodeOid } from "../der/oid.ts";
 import { DerSplice } from "../der/splice.ts";
 import { contextConstructed, tag } from "../der/tags.ts";
 import { publicKeyType } from "../keys/key-type.ts";
-import { algorithmIdentifier, signatureAlgorithmFor, signBytes } from "../keys/signature-algorithm.ts";
+import {
+  algorithmIdentifier,
+  type SignatureAlgorithm,
+  signatureAlgorithmFor,
+  signBytes,
+} from "../keys/signature-algorithm.ts";
 import { encodeSpki } from "../keys/spki.ts";
 import { oid } from "../oids.ts";
 import { altNameCapacity, writeSubjectAltName } from "../template/extensions.ts";
@@ -24,22 +29,31 @@ export interface CsrParts {
 const version1 = fromHex("020100");
 const requestType = tlv(tag.oid, encodeOid(oid.extensionRequest));
 
-/** A signed PKCS#10 request. Throws ERR_KEY_UNSUPPORTED, ERR_TEMPLATE_INVALID. */
-export function buildCsr(parts: CsrParts): Uint8Array {
-  const { key } = parts;
+/** What a PKCS#10 request says, to be signed. Throws ERR_KEY_UNSUPPORTED, ERR_TEMPLATE_INVALID. */
+export function csrInfo(parts: Omit<CsrParts, "key"> & { readonly spkiDer: Uint8Array }): Uint8Array {
   const names = { uris: parts.uriSans ?? [], dnsNames: parts.dnsSans ?? [] };
   const altNames = new DerSplice(altNameCapacity(names));
   writeSubjectAltName(altNames, names, false);
   const extension = altNames.toBytes();
   const attributes =
     extension.length === 0 ? [] : [tlv(tag.sequence, requestType, tlv(tag.set, tlv(tag.sequence, extension)))];
-  const info = tlv(
+  return tlv(
     tag.sequence,
     version1,
     nameDer(parts.subject ?? svidSubject),
-    encodeSpki(key),
+    parts.spkiDer,
     tlv(contextConstructed(0), ...attributes),
   );
+}
+
+/** Joins what was said and its signature (X.509 encoding). */
+export function assembleCsr(info: Uint8Array, algorithm: SignatureAlgorithm, signature: Uint8Array): Uint8Array {
+  return tlv(tag.sequence, info, algorithmIdentifier(algorithm), bitString(signature));
+}
+
+/** A signed PKCS#10 request. Throws ERR_KEY_UNSUPPORTED, ERR_TEMPLATE_INVALID. */
+export function buildCsr({ key, ...parts }: CsrParts): Uint8Array {
+  const info = csrInfo({ ...parts, spkiDer: encodeSpki(key) });
   const algorithm = signatureAlgorithmFor(publicKeyType(key));
-  return tlv(tag.sequence, info, algorithmIdentifier(algorithm), bitString(signBytes(algorithm, info, key)));
+  return assembleCsr(info, algorithm, signBytes(algorithm, info, key));
 }

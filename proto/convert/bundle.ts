@@ -1,6 +1,7 @@
 import { Certificate } from "../../certs/index.ts";
 import { JwtAuthority, SpiffeBundle, TrustDomain } from "../../spiffe/index.ts";
 import type { Bundle, Bundle__Output } from "../gen/spire/api/types/Bundle.ts";
+import type { JWTKey, JWTKey__Output } from "../gen/spire/api/types/JWTKey.ts";
 import { readCount } from "./integers.ts";
 import { applyMask, type Mask, oneOf } from "./mask.ts";
 import { decodeWith, type Problems } from "./problems.ts";
@@ -21,12 +22,7 @@ export function encodeBundle(bundle: SpiffeBundle, mask?: BundleMask): Bundle {
   const whole: Bundle = {
     trust_domain: bundle.trustDomain.name,
     x509_authorities: bundle.x509Authorities.map(({ certificate, tainted }) => ({ asn1: certificate.der, tainted })),
-    jwt_authorities: bundle.jwtAuthorities.map(({ spkiDer, keyId, expiresAt, tainted }) => ({
-      public_key: spkiDer,
-      key_id: keyId,
-      expires_at: expiresAt,
-      tainted,
-    })),
+    jwt_authorities: bundle.jwtAuthorities.map(encodeJwtKey),
     refresh_hint: bundle.refreshHint ?? 0,
     sequence_number: (bundle.sequenceNumber ?? 0n).toString(),
   };
@@ -59,6 +55,18 @@ export function readBundle(problems: Problems, prefix: string, wire: Bundle__Out
   };
   if (trustDomain === undefined) return undefined;
   return problems.attempt(`${prefix}jwt_authorities`, () => SpiffeBundle.of(trustDomain, parts));
+}
+
+export function encodeJwtKey({ spkiDer, keyId, expiresAt, tainted }: JwtAuthority): JWTKey {
+  return { public_key: spkiDer, key_id: keyId, expires_at: expiresAt, tainted };
+}
+
+/** Throws `ERR_MALFORMED_REQUEST`, also when it is missing. */
+export function decodeJwtKey(wire: JWTKey__Output | null, field: string): JwtAuthority {
+  return decodeWith((problems) => {
+    if (wire === null) problems.add(field, "missing JWT authority");
+    return wire === null ? undefined : readJwtKey(problems, field, wire);
+  });
 }
 
 function readJwtKey(

@@ -270,7 +270,7 @@ describe("Gate: open streams end when what entitled them ends", () => {
 });
 
 describe("Gate: rate limits and records", () => {
-  const rates = { attest: 1, x509: 5, jwt: 5, postStatus: 5, sync: 5 };
+  const rates = { attest: 1, x509: 5, jwt: 5, postStatus: 5, publishJwt: 500, sync: 5 };
 
   it("limits by address, exempts the admin socket, and looks at no request before its caller is let in", async () => {
     const world = new ServiceWorld(rates);

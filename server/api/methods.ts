@@ -8,6 +8,7 @@ import { listAgents } from "./agent/list-agents.ts";
 import { postStatus } from "./agent/post-status.ts";
 import { renewAgent } from "./agent/renew-agent.ts";
 import { getBundle } from "./bundle/get-bundle.ts";
+import { publishJwtAuthority } from "./bundle/publish-jwt-authority.ts";
 import { getInfo } from "./debug/get-info.ts";
 import { batchCreateEntry } from "./entry/batch-create-entry.ts";
 import { batchDeleteEntry } from "./entry/batch-delete-entry.ts";
@@ -23,6 +24,7 @@ import { resetLogLevel } from "./logger/reset-log-level.ts";
 import { setLogLevel } from "./logger/set-log-level.ts";
 import type { RpcDeclaration } from "./rpc.ts";
 import { batchNewX509Svid } from "./svid/batch-new-x509-svid.ts";
+import { newDownstreamX509Ca } from "./svid/new-downstream-x509-ca.ts";
 import { newJwtSvid } from "./svid/new-jwt-svid.ts";
 import { listConnections } from "./sync/list-connections.ts";
 import { openSync } from "./sync/open.ts";
@@ -50,9 +52,11 @@ export const servedRpcs: readonly RpcDeclaration<never, never>[] = [
   listAgents,
   listConnections,
   listEntries,
+  newDownstreamX509Ca,
   newJwtSvid,
   openSync,
   postStatus,
+  publishJwtAuthority,
   renewAgent,
   resetLogLevel,
   setLogLevel,
@@ -71,11 +75,9 @@ export const unservedMethods: readonly string[] = [
   "/spire.api.server.bundle.v1.Bundle/CountBundles",
   "/spire.api.server.bundle.v1.Bundle/GetFederatedBundle",
   "/spire.api.server.bundle.v1.Bundle/ListFederatedBundles",
-  "/spire.api.server.bundle.v1.Bundle/PublishJWTAuthority",
   "/spire.api.server.bundle.v1.Bundle/PublishWITAuthority",
   "/spire.api.server.svid.v1.SVID/BatchNewWITSVID",
   "/spire.api.server.svid.v1.SVID/MintJWTSVID",
   "/spire.api.server.svid.v1.SVID/MintWITSVID",
   "/spire.api.server.svid.v1.SVID/MintX509SVID",
-  "/spire.api.server.svid.v1.SVID/NewDownstreamX509CA",
 ];

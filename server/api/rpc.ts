@@ -28,7 +28,7 @@ export interface AuditRule<Request, Response> {
   /** Of a batch: one per item, in order. */
   readonly items?: (request: Request, response: Response) => readonly AuditItem[];
   /** SVIDs in the response, for the metrics. */
-  readonly issued?: (response: Response) => { readonly kind: "x509" | "jwt" | "agent"; readonly count: number };
+  readonly issued?: (response: Response) => { readonly kind: "x509" | "jwt" | "agent" | "ca"; readonly count: number };
 }
 
 /** The one declaration of an RPC: what may call it, how often, what is recorded, whether answers are masked. */

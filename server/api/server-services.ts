@@ -7,6 +7,7 @@ import type { CreateJoinTokenNeeds } from "./agent/create-join-token.ts";
 import type { GetAgentNeeds } from "./agent/get-agent.ts";
 import type { RenewAgentNeeds } from "./agent/renew-agent.ts";
 import type { GetInfoNeeds } from "./debug/get-info.ts";
+import type { DownstreamNeeds } from "./downstream-needs.ts";
 import type { BatchUpdateEntryNeeds } from "./entry/batch-update-entry.ts";
 import type { SyncAuthorizedEntriesNeeds } from "./entry/sync-authorized-entries.ts";
 import type { CheckNeeds } from "./health/check.ts";
@@ -29,6 +30,7 @@ export type CoreServices = AttestAgentNeeds &
   CheckNeeds &
   CreateJoinTokenNeeds &
   Omit<GetInfoNeeds, keyof HostServices> &
+  DownstreamNeeds &
   GetAgentNeeds &
   ListConnectionsNeeds &
   OpenSyncNeeds &

@@ -44,6 +44,7 @@ export interface RateLimits {
   readonly x509: number;
   readonly jwt: number;
   readonly postStatus: number;
+  readonly publishJwt: number;
   readonly sync: number;
 }
 
@@ -115,6 +116,7 @@ function rateLimits(values: Values): RateLimits | "off" {
     x509: values["rate_limits.x509"],
     jwt: values["rate_limits.jwt"],
     postStatus: values["rate_limits.post_status"],
+    publishJwt: values["rate_limits.publish_jwt"],
     sync: values["rate_limits.sync"],
   };
 }

@@ -65,6 +65,11 @@ export const serverSettings = {
   "rate_limits.x509": setting(rate, { initial: 500, doc: "X.509 signatures a second and address.", reloads: true }),
   "rate_limits.jwt": setting(rate, { initial: 500, doc: "JWT signatures a second and address.", reloads: true }),
   "rate_limits.post_status": setting(rate, { initial: 10, doc: "PostStatus a second and address.", reloads: true }),
+  "rate_limits.publish_jwt": setting(rate, {
+    initial: 500,
+    doc: "PublishJWTAuthority of servers below, a second and address.",
+    reloads: true,
+  }),
   "rate_limits.sync": setting(rate, { initial: 20, doc: "Sync streams opened a second and address.", reloads: true }),
   prune_attested_nodes_expired_for: setting(life.optional(), {
     doc: "Forget agents whose SVID expired this long ago. Default: never.",

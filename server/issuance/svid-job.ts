@@ -95,7 +95,7 @@ export function finishSvid(
 }
 
 /** The only thing taken from a request: its key, once it is proven that the sender has the private half. */
-function provenKey({ blockedKeys }: SigningContext, csrDer: Uint8Array): Uint8Array {
+export function provenKey({ blockedKeys }: Pick<SigningContext, "blockedKeys">, csrDer: Uint8Array): Uint8Array {
   try {
     const request = CertificateRequest.parse(csrDer);
     // The key first, so that a key that is not certified is called that, whatever it signed with.
@@ -136,7 +136,7 @@ function template(issuer: IssuerInfo, item: SvidItem, spkiDer: Uint8Array): Uint
   }
 }
 
-class Refusal extends Error {
+export class Refusal extends Error {
   readonly code: RefusalCode;
 
   constructor(code: RefusalCode, message: string) {

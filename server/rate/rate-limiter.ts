@@ -4,7 +4,7 @@ import { serverErrors } from "../errors.ts";
 import { serverLimits } from "../limits.ts";
 import { TokenBucket } from "./token-bucket.ts";
 
-export type RateClass = "attest" | "x509" | "jwt" | "postStatus" | "sync";
+export type RateClass = "attest" | "x509" | "jwt" | "postStatus" | "publishJwt" | "sync";
 
 /** Calls a second and address, per class; `"off"` = no limits. */
 export type Rates = Readonly<Record<RateClass, number>> | "off";

@@ -72,7 +72,7 @@ export class ServerMetrics {
     if (seconds !== undefined) this.#seconds.observe(seconds, method);
   }
 
-  issued(kind: "x509" | "jwt" | "agent", count: number): void {
+  issued(kind: "x509" | "jwt" | "agent" | "ca", count: number): void {
     if (count > 0) this.#issued.add(count, kind);
   }
 

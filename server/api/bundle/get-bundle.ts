@@ -1,7 +1,7 @@
 import type { SpiffeBundle, TrustDomain } from "../../../spiffe/index.ts";
-import { serverErrors } from "../../errors.ts";
 import type { Registry } from "../../registry/ports.ts";
 import type { BundleStore } from "../../store/ports.ts";
+import { ownBundle } from "../downstream-needs.ts";
 import { unaryRpc } from "../rpc.ts";
 
 export interface GetBundleNeeds {
@@ -16,9 +16,5 @@ export const getBundle = unaryRpc<GetBundleNeeds, void, SpiffeBundle>({
   callers: ["any"],
   audit: { kind: "read" },
   mask: "bundle",
-  handle: async ({ trustDomain, registry, store }) => {
-    const bundle = registry.bundle(trustDomain) ?? (await store.findBundle(trustDomain));
-    if (bundle === undefined) throw serverErrors.error("ERR_BUNDLE_NOT_FOUND", "bundle not found");
-    return bundle;
-  },
+  handle: ownBundle,
 });

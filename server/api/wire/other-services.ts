@@ -1,4 +1,4 @@
-import { encodeBundle } from "../../../proto/convert/bundle.ts";
+import { decodeJwtKey, encodeBundle, encodeJwtKey } from "../../../proto/convert/bundle.ts";
 import { decodeMask } from "../../../proto/convert/mask.ts";
 import { encodeSpiffeId } from "../../../proto/convert/spiffe-id.ts";
 import { encodeIssueResult, encodeJwtSvid } from "../../../proto/convert/svid.ts";
@@ -9,8 +9,10 @@ import { bundleService, healthService, svidService, syncService } from "../../..
 import { callerOf } from "../../authorization/index.ts";
 import type { AgentConnection } from "../../sync/index.ts";
 import { getBundle } from "../bundle/get-bundle.ts";
+import { publishJwtAuthority } from "../bundle/publish-jwt-authority.ts";
 import { checkHealth } from "../health/check.ts";
 import { batchNewX509Svid } from "../svid/batch-new-x509-svid.ts";
+import { newDownstreamX509Ca } from "../svid/new-downstream-x509-ca.ts";
 import { newJwtSvid } from "../svid/new-jwt-svid.ts";
 import { listConnections } from "../sync/list-connections.ts";
 import { openSync } from "../sync/open.ts";
@@ -32,6 +34,16 @@ export function serveSvidService(to: Registration): void {
     ({ entry_id, audience }) => ({ entryId: entry_id, audience }),
     (svid) => ({ svid: encodeJwtSvid(svid) }),
   );
+  serveUnary(
+    to,
+    svidService.NewDownstreamX509CA,
+    newDownstreamX509Ca,
+    ({ csr, preferred_ttl }) => ({ csrDer: csr, preferredTtl: preferred_ttl }),
+    ({ chain, bundle }) => ({
+      ca_cert_chain: [...chain],
+      x509_authorities: bundle.x509Authorities.map(({ certificate }) => certificate.der),
+    }),
+  );
 }
 
 export function serveBundleService(to: Registration): void {
@@ -41,6 +53,13 @@ export function serveBundleService(to: Registration): void {
     getBundle,
     () => {},
     (bundle, { output_mask }) => encodeBundle(bundle, decodeMask(output_mask)),
+  );
+  serveUnary(
+    to,
+    bundleService.PublishJWTAuthority,
+    publishJwtAuthority,
+    ({ jwt_authority }) => decodeJwtKey(jwt_authority, "jwt_authority"),
+    ({ jwtAuthorities }) => ({ jwt_authorities: jwtAuthorities.map(encodeJwtKey) }),
   );
 }
 

@@ -1,0 +1,157 @@
+import { createPrivateKey, type KeyObject } from "node:crypto";
+import { readFile, stat } from "node:fs/promises";
+import {
+  assembleCertificate,
+  type Certificate,
+  caTbs,
+  encodeSpki,
+  issuerInfoOf,
+  parsePemCertificates,
+  randomSerial,
+  signBytes,
+} from "../../../certs/index.ts";
+import type { Clock, Random } from "../../../runtime/core/index.ts";
+import { serverErrors } from "../../errors.ts";
+import { lifetime } from "../../issuance/lifetime.ts";
+import type { UpstreamAuthority, UpstreamBundle } from "../ports.ts";
+import { anchorsOf } from "./anchors.ts";
+
+export interface DiskUpstreamOptions {
+  /** PEM: the CA above, then what is between it and the trust anchor. */
+  readonly certificatePath: string;
+  /** PEM: its private key. */
+  readonly keyPath: string;
+  /** PEM: trust anchors. `undefined`: the CA above is its own. */
+  readonly bundlePath: string | undefined;
+}
+
+/** How often changed files are looked for, milliseconds. */
+const lookMs = 5_000;
+const fileMaxBytes = 1_048_576;
+
+/**
+ * A CA whose certificate and key are files. They are read at each mint and looked at for changes in between: new trust
+ * anchors are published before anything is signed under them.
+ *
+ * Rejects with ERR_UPSTREAM_FILES, naming the file.
+ */
+export function diskUpstream(options: DiskUpstreamOptions, clock: Clock, random: Random): UpstreamAuthority {
+  return {
+    mintX509Ca: async ({ trustDomain, signer, subject, ttl }) => {
+      const { key, chain, roots } = await readAuthority(options);
+      const [issuer] = chain;
+      const life = lifetime(
+        { ttl, defaultTtl: ttl, maxTtl: ttl, issuerNotAfter: Math.floor(earliestEnd(chain) / 1000), notAfterCap: 0 },
+        clock.now(),
+      );
+      const info = issuerInfoOf(issuer);
+      const tbs = caTbs({
+        issuer: info,
+        serial: randomSerial(random.bytes(16)),
+        notBeforeMs: life.notBefore * 1000,
+        notAfterMs: life.notAfter * 1000,
+        spkiDer: encodeSpki(signer.publicKey),
+        uri: trustDomain.idString,
+        subject,
+        signatureAlgorithm: info.signatureAlgorithm,
+        pathLength: pathLengthBelow(issuer, options.certificatePath),
+      });
+      const own = assembleCertificate(tbs, info.signatureAlgorithm, signBytes(info.signatureAlgorithm, tbs, key));
+      const between = chain.map(({ der }) => der).filter((der) => !roots.some((root) => isSame(root.der, der)));
+      const served = [own, ...between];
+      return {
+        chain: served,
+        ...anchorsOf(
+          served,
+          roots.map(({ der }) => der),
+        ),
+      };
+    },
+    followBundle: async (onBundle, signal) => {
+      let seen = "";
+      while (!signal.aborted) {
+        const state = await stateOf(options);
+        if (state !== seen) {
+          const { roots } = await readAuthority(options);
+          await onBundle(bundleOf(roots));
+          seen = state;
+        }
+        await clock.sleep(lookMs, { signal }).catch((error: unknown) => {
+          if (!signal.aborted) throw error;
+        });
+      }
+    },
+  };
+}
+
+interface DiskAuthority {
+  readonly key: KeyObject;
+  readonly chain: readonly [Certificate, ...Certificate[]];
+  readonly roots: readonly Certificate[];
+}
+
+async function readAuthority({ certificatePath, keyPath, bundlePath }: DiskUpstreamOptions): Promise<DiskAuthority> {
+  const [first, ...rest] = await read(certificatePath, parsePemCertificates);
+  if (first === undefined) throw unusable(certificatePath, "it holds no certificate");
+  const key = await read(keyPath, (pem) => createPrivateKey(pem));
+  if (!isSame(encodeSpki(key), first.spkiDer)) throw unusable(keyPath, "it is not the key of the certificate");
+  const chain = [first, ...rest] as const;
+  if (bundlePath !== undefined) {
+    const roots = await read(bundlePath, parsePemCertificates);
+    if (roots.length === 0) throw unusable(bundlePath, "it holds no certificate");
+    return { key, chain, roots };
+  }
+  if (!first.isSignedBy(first)) {
+    throw unusable(certificatePath, "it is not self-signed; name its trust anchors with bundle_file_path");
+  }
+  return { key, chain: [first], roots: [first] };
+}
+
+async function read<Value>(path: string, parse: (text: string) => Value): Promise<Value> {
+  try {
+    const { size } = await stat(path);
+    if (size > fileMaxBytes) throw new Error(`it is larger than ${fileMaxBytes} bytes`);
+    return parse(await readFile(path, "utf8"));
+  } catch (cause) {
+    throw unusable(path, cause instanceof Error ? cause.message : "unknown", cause);
+  }
+}
+
+/** Changes whenever one of the files does. */
+async function stateOf({ certificatePath, keyPath, bundlePath }: DiskUpstreamOptions): Promise<string> {
+  const paths = [certificatePath, keyPath, ...(bundlePath === undefined ? [] : [bundlePath])];
+  const states = await Promise.all(
+    paths.map(async (path) => {
+      try {
+        const { dev, ino, size, mtimeMs, ctimeMs } = await stat(path);
+        return `${dev}:${ino}:${size}:${mtimeMs}:${ctimeMs}`;
+      } catch (cause) {
+        throw unusable(path, cause instanceof Error ? cause.message : "unknown", cause);
+      }
+    }),
+  );
+  return states.join(" ");
+}
+
+function earliestEnd(chain: readonly Certificate[]): number {
+  return Math.min(...chain.map(({ notAfter }) => notAfter));
+}
+
+/** RFC 5280 §4.2.1.9. */
+function pathLengthBelow({ pathLength }: Certificate, path: string): number | undefined {
+  if (pathLength === undefined) return undefined;
+  if (pathLength > 0) return pathLength - 1;
+  throw unusable(path, "its path length allows no CA below it");
+}
+
+function bundleOf(roots: readonly Certificate[]): UpstreamBundle {
+  return { x509: roots.map(({ der }) => ({ certificateDer: der, tainted: false })), jwt: undefined };
+}
+
+function isSame(one: Uint8Array, other: Uint8Array): boolean {
+  return Buffer.compare(one, other) === 0;
+}
+
+function unusable(path: string, why: string, cause?: unknown): Error {
+  return serverErrors.error("ERR_UPSTREAM_FILES", `${path} cannot be used: ${why}`, { cause });
+}

@@ -1,0 +1,160 @@
+import type { KeyObject } from "node:crypto";
+import { assembleCsr, type Certificate, csrInfo, encodeSpki } from "../../../certs/index.ts";
+import { decodeBundle, encodeJwtKey } from "../../../proto/convert/bundle.ts";
+import { bundleService, svidService } from "../../../proto/services.ts";
+import type { Clock } from "../../../runtime/core/index.ts";
+import { type SpiffeBundle, SpiffeId, type TrustDomain, verifyX509Svid } from "../../../spiffe/index.ts";
+import { type CallOptions, dialTls, type RpcChannel } from "../../../transport/index.ts";
+import { serverErrors } from "../../errors.ts";
+import type { UpstreamAuthority } from "../ports.ts";
+import { anchorsOf } from "./anchors.ts";
+
+/** This process's own identity from the local Workload API; its entry above is a downstream one. */
+export interface WorkloadIdentity extends AsyncDisposable {
+  /** @throws when there is none, or it has expired */
+  current(): { readonly chain: readonly Uint8Array[]; readonly key: KeyObject };
+  bundle(trustDomain: TrustDomain): SpiffeBundle | undefined;
+  onChange(listener: () => void): () => void;
+}
+
+export interface SpireUpstreamOptions {
+  readonly trustDomain: TrustDomain;
+  readonly address: { readonly host: string; readonly port: number };
+  /** Resolves when there is an identity. */
+  readonly openIdentity: (signal: AbortSignal) => Promise<WorkloadIdentity>;
+  readonly clock: Clock;
+  /** How often the bundle above is read, milliseconds. */
+  readonly pollMs?: number;
+}
+
+const callTimeoutMs = 10_000;
+
+/**
+ * A server of the same trust domain above this one, SPIRE's or ours: CA certificates by NewDownstreamX509CA, JWT keys by
+ * PublishJWTAuthority, its bundle by GetBundle.
+ *
+ * Rejects with ERR_UPSTREAM_UNAVAILABLE; the cause says why.
+ */
+export class SpireUpstream implements UpstreamAuthority, AsyncDisposable {
+  readonly #options: SpireUpstreamOptions;
+  readonly #closing = new AbortController();
+  #opening: Promise<WorkloadIdentity> | undefined;
+  #channel: RpcChannel | undefined;
+
+  constructor(options: SpireUpstreamOptions) {
+    this.#options = options;
+  }
+
+  async mintX509Ca({ trustDomain, signer, subject, ttl }: Parameters<UpstreamAuthority["mintX509Ca"]>[0]) {
+    const info = csrInfo({ spkiDer: encodeSpki(signer.publicKey), subject, uriSans: [trustDomain.idString] });
+    const csr = assembleCsr(info, signer.algorithm, await signer.sign(info));
+    return this.#call("a CA certificate", async (channel, options) => {
+      const request = { csr, preferred_ttl: Math.min(ttl, 2_147_483_647) };
+      const { ca_cert_chain } = await channel.unary(svidService.NewDownstreamX509CA, request, options);
+      // The answer lists roots without saying which are tainted; the bundle does.
+      const bundle = decodeBundle(await channel.unary(bundleService.GetBundle, {}, options));
+      const chain = ca_cert_chain.map((der) => Uint8Array.from(der));
+      const trusted = bundle.x509Authorities.filter(({ tainted }) => !tainted);
+      return {
+        chain,
+        ...anchorsOf(
+          chain,
+          trusted.map(({ certificate }) => certificate.der),
+        ),
+      };
+    });
+  }
+
+  async publishJwtKey(key: Parameters<NonNullable<UpstreamAuthority["publishJwtKey"]>>[0]): Promise<void> {
+    await this.#call("the publication of a JWT key", async (channel, options) => {
+      await channel.unary(bundleService.PublishJWTAuthority, { jwt_authority: encodeJwtKey(key) }, options);
+    });
+  }
+
+  async followBundle(
+    onBundle: Parameters<NonNullable<UpstreamAuthority["followBundle"]>>[0],
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { clock, pollMs = 5_000 } = this.#options;
+    let seen: SpiffeBundle | undefined;
+    while (!signal.aborted) {
+      const bundle = await this.#call("the bundle", async (channel, options) =>
+        decodeBundle(await channel.unary(bundleService.GetBundle, {}, options)),
+      );
+      if (seen === undefined || !bundle.equals(seen)) {
+        const x509 = bundle.x509Authorities.map(({ certificate, tainted }) => {
+          return { certificateDer: certificate.der, tainted };
+        });
+        await onBundle({ x509, jwt: bundle.jwtAuthorities });
+        seen = bundle;
+      }
+      await clock.sleep(pollMs, { signal }).catch((error: unknown) => {
+        if (!signal.aborted) throw error;
+      });
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#closing.abort(serverErrors.error("ERR_UPSTREAM_UNAVAILABLE", "the server is stopping"));
+    this.#channel?.close();
+    const identity = await this.#opening?.catch(() => undefined);
+    await identity?.[Symbol.asyncDispose]();
+  }
+
+  async #call<Value>(
+    what: string,
+    body: (channel: RpcChannel, options: CallOptions) => Promise<Value>,
+  ): Promise<Value> {
+    try {
+      const identity = await this.#identity();
+      this.#channel ??= this.#dial(identity);
+      return await body(this.#channel, { timeoutMs: callTimeoutMs, signal: this.#closing.signal });
+    } catch (cause) {
+      const why = cause instanceof Error ? cause.message : "unknown";
+      throw serverErrors.error("ERR_UPSTREAM_UNAVAILABLE", `${what} could not be had from above: ${why}`, { cause });
+    }
+  }
+
+  async #identity(): Promise<WorkloadIdentity> {
+    this.#opening ??= this.#open();
+    try {
+      return await this.#opening;
+    } catch (error) {
+      this.#opening = undefined;
+      throw error;
+    }
+  }
+
+  async #open(): Promise<WorkloadIdentity> {
+    const identity = await this.#options.openIdentity(this.#closing.signal);
+    // A new SVID needs a new connection: on the old one its predecessor would be judged, and expire.
+    identity.onChange(() => {
+      this.#channel?.drain();
+      this.#channel = undefined;
+    });
+    return identity;
+  }
+
+  #dial(identity: WorkloadIdentity): RpcChannel {
+    const { address, clock } = this.#options;
+    return dialTls({
+      address,
+      clock,
+      identity: () => identity.current(),
+      verifyServer: (chain) => this.#verify(identity, chain),
+    });
+  }
+
+  /** Above us is `spiffe://<trust domain>/spire/server`, and nobody else. */
+  #verify(identity: WorkloadIdentity, chain: readonly Certificate[]): void {
+    const { trustDomain, clock } = this.#options;
+    const bundles = { get: (name: TrustDomain) => (name.equals(trustDomain) ? identity.bundle(name) : undefined) };
+    const { id } = verifyX509Svid({ chain, bundles, atMs: clock.now(), usage: "server" });
+    if (!id.equals(SpiffeId.of(trustDomain, "/spire/server"))) {
+      throw serverErrors.error(
+        "ERR_UPSTREAM_UNAVAILABLE",
+        `the other side is ${id}, not the server of the trust domain`,
+      );
+    }
+  }
+}
