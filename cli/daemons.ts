@@ -1,5 +1,5 @@
 import type { AgentFlags } from "../agent/index.ts";
-import type { ServerFlags } from "../server/index.ts";
+import type { OpenWorkloadIdentity, ServerFlags } from "../server/index.ts";
 import type { CommandContext, Finish } from "./context.ts";
 import { inputError } from "./exit-codes.ts";
 import type { OutputFormat } from "./output.ts";
@@ -13,8 +13,10 @@ export interface DaemonOptions {
 
 export async function runServerDaemon(flags: ServerFlags, context: CommandContext, finish: Finish): Promise<void> {
   const { runServer } = await import("../server/main.ts");
+  const openIdentity: OpenWorkloadIdentity = async (socket, signal) =>
+    (await import("./workload-identity.ts")).openWorkloadIdentity(socket, signal);
   const { environment: env, uid } = context;
-  finish(await explained(() => runServer({ flags, env, uid, version, pid: process.pid })));
+  finish(await explained(() => runServer({ flags, env, uid, version, pid: process.pid, openIdentity })));
 }
 
 export async function runAgentDaemon(flags: AgentFlags, context: CommandContext, finish: Finish): Promise<void> {

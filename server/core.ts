@@ -6,6 +6,7 @@ import type { CoreServices } from "./api/server-services.ts";
 import { JoinTokenAttestor, type NodeAttestor } from "./attestation/index.ts";
 import { Authorities } from "./authority/authorities.ts";
 import type { UpstreamAuthority } from "./authority/ports.ts";
+import { UpstreamFollower } from "./authority/upstream/upstream-follower.ts";
 import { AgentStanding, AuthorityTrust, ClassAuthorizer, OpenCalls } from "./authorization/index.ts";
 import type { ServerConfig } from "./config/index.ts";
 import { serverErrors } from "./errors.ts";
@@ -148,8 +149,18 @@ export async function createServerCore(
   };
   // Own writes of the start are in memory before anybody is served.
   await registry.reached((await store.head()).n, tasks.signal);
-  const housekeeping = new Housekeeping({ store, registry, clock, logger, pruneNodes: config.pruneNodes });
+  const housekeeping = new Housekeeping({ trustDomain, store, registry, clock, logger, pruneNodes: config.pruneNodes });
+  const follower = new UpstreamFollower({
+    trustDomain,
+    upstream: deps.upstream,
+    store,
+    clock,
+    random,
+    logger,
+    onChanged: () => void authorities.tick(),
+  });
   tasks.run((signal) => authorities.run(signal));
+  tasks.run((signal) => follower.run(signal));
   tasks.run((signal) => housekeeping.run(signal));
   const owned = cleanup.move();
   return {

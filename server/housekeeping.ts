@@ -1,13 +1,18 @@
 import { type Clock, errorFields, type Logger } from "../runtime/core/index.ts";
+import type { TrustDomain } from "../spiffe/index.ts";
+import { expiredEdits } from "./authority/bundle-over.ts";
 import { serverLimits } from "./limits.ts";
 import type { Registry } from "./registry/ports.ts";
-import type { EntryStore, Feed, JoinTokenStore, NodeStore } from "./store/ports.ts";
+import type { AuthorityStore, BundleStore, EntryStore, Feed, JoinTokenStore, NodeStore } from "./store/ports.ts";
 
 export interface HousekeepingDeps {
   readonly store: Pick<EntryStore, "deleteExpiredEntries"> &
     Pick<JoinTokenStore, "deleteExpiredJoinTokens"> &
     Pick<NodeStore, "deleteNode"> &
-    Pick<Feed, "compact">;
+    Pick<Feed, "compact"> &
+    Pick<AuthorityStore, "commitAuthorities" | "listAuthorities"> &
+    BundleStore;
+  readonly trustDomain: TrustDomain;
   readonly registry: Pick<Registry, "nodes">;
   readonly clock: Clock;
   readonly logger: Logger;
@@ -47,12 +52,22 @@ export class Housekeeping {
     const nowSeconds = Math.floor(clock.now() / 1000);
     await this.#attempt("expired entries", () => store.deleteExpiredEntries(nowSeconds));
     await this.#attempt("expired join tokens", () => store.deleteExpiredJoinTokens(nowSeconds));
+    await this.#attempt("expired authorities", () => this.#pruneBundle(nowSeconds));
     if (!withNodes) return;
     await this.#attempt("expired agents", () => this.#pruneNodes());
     await this.#attempt("tombstones", async () => {
       await store.compact(clock.now() - serverLimits.feedTombstoneMs.value);
       return 0;
     });
+  }
+
+  async #pruneBundle(nowSeconds: number): Promise<number> {
+    const { trustDomain, store } = this.#deps;
+    const bundle = await store.findBundle(trustDomain);
+    if (bundle === undefined) return 0;
+    const bundleEdits = expiredEdits(bundle, await store.listAuthorities(), nowSeconds);
+    if (bundleEdits.length > 0) await store.commitAuthorities({ put: [], remove: [], bundleEdits });
+    return bundleEdits.length;
   }
 
   async #pruneNodes(): Promise<number> {

@@ -19,7 +19,6 @@ import {
   watchEventLoop,
 } from "../runtime/host/index.ts";
 import { hardenProcess } from "../transport/index.ts";
-import { selfSigned } from "./authority/upstream/self-signed.ts";
 import { configWarnings, loadServerConfig, type ServerConfig, type ServerConfigSources } from "./config/index.ts";
 import { serverErrors } from "./errors.ts";
 import { OnDemandRunner } from "./issuance/on-demand-runner.ts";
@@ -29,10 +28,13 @@ import { MemoryKeyManager } from "./keymanager/memory/memory-key-manager.ts";
 import { type Server, startServer } from "./start.ts";
 import type { Store } from "./store/ports.ts";
 import { openSqliteStore } from "./store/sqlite/open.ts";
+import { type OpenWorkloadIdentity, openUpstream } from "./upstream.ts";
 
 export interface ServerProgram extends ServerConfigSources {
   readonly version: string;
   readonly pid: number;
+  /** For an authority above: the Workload API client is not the server's business. */
+  readonly openIdentity: OpenWorkloadIdentity;
 }
 
 const needsOperator: ReadonlySet<string> = new Set([
@@ -115,7 +117,13 @@ async function start(config: ServerConfig, program: ServerProgram, host: Host): 
     metrics,
     store,
     keyManager,
-    upstream: selfSigned(clock, random),
+    upstream: openUpstream(config.upstream, {
+      trustDomain,
+      clock,
+      random,
+      adapters,
+      openIdentity: program.openIdentity,
+    }),
     runner,
     serverVersion: program.version,
     adminSocketFd: passedSockets(program.env, program.pid)[0]?.fd,

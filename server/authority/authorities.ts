@@ -99,7 +99,7 @@ export class Authorities implements SigningAuthorities {
     const { trustDomain, caTtl: ttl } = options;
     const profiles = [
       x509Kind({ trustDomain, keyType: options.caKeyType, ttl, subject: options.caSubject, upstream, clock, random }),
-      ...(options.jwtKeyType === undefined ? [] : [jwtKind({ keyType: options.jwtKeyType, ttl, clock })]),
+      ...(options.jwtKeyType === undefined ? [] : [jwtKind({ keyType: options.jwtKeyType, ttl, clock, upstream })]),
     ];
     this.#kinds = profiles.map((profile) => ({
       kind: profile.kind,

@@ -2,6 +2,7 @@ import { type ConfigProblem, loadProgramSettings, type SettingSources } from "..
 import { lifeWarnings } from "../authority/schedule.ts";
 import { type ServerConfig, toServerConfig } from "./server-config.ts";
 import { serverSettings } from "./settings.ts";
+import { upstreamProblems } from "./upstream.ts";
 
 /** Flags of `countersign server run` and `validate`, as text; those not given are absent. */
 export interface ServerFlags {
@@ -39,6 +40,7 @@ export async function loadServerConfig(sources: ServerConfigSources): Promise<Se
     configFlag: sources.flags.config,
     flags: settingFlags(sources.flags, flagProblems),
     flagProblems,
+    rules: upstreamProblems,
   });
   return toServerConfig(values, { env: sources.env, uid: sources.uid ?? process.getuid?.() ?? 0 });
 }

@@ -4,6 +4,7 @@ import type { LogLevel, SettingValues } from "../../runtime/host/index.ts";
 import type { SpiffeId, TrustDomain } from "../../spiffe/index.ts";
 import type { AuthorityKeyType } from "../issuance/ports.ts";
 import type { serverSettings } from "./settings.ts";
+import { type UpstreamConfig, upstreamConfig } from "./upstream.ts";
 
 /** What the server runs with. Lives are seconds, other durations milliseconds. */
 export interface ServerConfig {
@@ -25,6 +26,7 @@ export interface ServerConfig {
   readonly caSubject: CaSubject | undefined;
   readonly jwtIssuer: string | undefined;
   readonly keyManager: "disk" | "memory";
+  readonly upstream: UpstreamConfig;
   readonly logLevel: LogLevel;
   readonly auditLog: boolean;
   readonly rateLimits: RateLimits | "off";
@@ -80,6 +82,7 @@ export function toServerConfig(
     caSubject: caSubject(values),
     jwtIssuer: values.jwt_issuer,
     keyManager: values.key_manager,
+    upstream: upstreamConfig(values),
     logLevel: values.log_level,
     auditLog: values.audit_log_enabled,
     rateLimits: rateLimits(values),

@@ -54,6 +54,22 @@ export const serverSettings = {
     initial: "disk",
     doc: "Where authority keys live: files in the data directory, or memory (new authorities at each start).",
   }),
+  "upstream_authority.type": setting(oneOf("none", "disk", "spire"), {
+    initial: "none",
+    doc: "What signs this server's X.509 authorities: none (each is its own trust anchor), a CA on disk, or a SPIRE or Countersign server above.",
+  }),
+  "upstream_authority.cert_file_path": setting(text(4096).optional(), {
+    doc: "disk: PEM of the CA above, then of what is between it and its trust anchor.",
+  }),
+  "upstream_authority.key_file_path": setting(text(4096).optional(), { doc: "disk: PEM of its private key." }),
+  "upstream_authority.bundle_file_path": setting(text(4096).optional(), {
+    doc: "disk: PEM of the trust anchors. Default: the CA above, which must then be self-signed.",
+  }),
+  "upstream_authority.server_address": setting(text(255).optional(), { doc: "spire: host of the server above." }),
+  "upstream_authority.server_port": setting(port, { initial: 8081, doc: "spire: its TCP port." }),
+  "upstream_authority.workload_api_socket": setting(text(4096).optional(), {
+    doc: "spire: Workload API that knows this process by an entry with the downstream flag. Default: SPIFFE_ENDPOINT_SOCKET.",
+  }),
   log_level: setting(oneOf(...logLevels), {
     initial: "info",
     doc: "Least important level that is logged.",

@@ -162,6 +162,7 @@ function defaultConfig(directory: string): ServerConfig {
     auditLog: false,
     rateLimits: "off",
     pruneNodes: undefined,
+    upstream: { kind: "none" },
     statusListener: undefined,
   };
 }
