@@ -2,14 +2,14 @@
 // The start of every program of ours. Plain JavaScript, so that an old Node prints one clear line, and light, so that
 // --version and --help answer at once.
 import { readFileSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { requireNode24 } from "../tools/node-version.js";
 
 requireNode24("countersign");
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
-const args = process.argv.slice(2);
+const args = inOurWords(basename(process.argv[1] ?? ""), process.argv.slice(2));
 
 if (args.length === 1 && (args[0] === "--version" || args[0] === "-V")) {
   const { version } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
@@ -30,6 +30,15 @@ if (args.length === 1 && (args[0] === "--version" || args[0] === "-V")) {
 
 function isDaemon([noun, verb]) {
   return (noun === "server" || noun === "agent") && verb === "run";
+}
+
+/** The verbs that SPIRE has twice, one in each program; a link called `spire-agent` means that one, all else the server. */
+function inOurWords(program, [verb, ...rest]) {
+  if (verb === undefined) return [];
+  const who = program === "spire-agent" ? "agent" : "server";
+  if (["run", "validate", "healthcheck"].includes(verb)) return [who, verb, ...rest];
+  if (who === "agent" && ["logger", "debug"].includes(verb)) return [who, verb, ...rest];
+  return [verb, ...rest];
 }
 
 /** SIGUSR1 must not open a debugger port in a process that owns keys, and NODE_OPTIONS must not change it. */

@@ -122,7 +122,7 @@ describe("a wrong command line", () => {
       ["agent", "list", "--baned"],
       /unknown option '--baned'.*\n.*Did you mean --banned\?/,
     ],
-    ["a missing argument", ["entry", "show"], /missing required argument 'entry-id'/],
+    ["a missing argument", ["agent", "show"], /missing required argument 'spiffe-id'/],
     ["one argument too many", ["agent", "count", "x"], /too many arguments/],
     ["a missing value", ["token", "generate", "--ttl"], /argument missing/],
     ["a life that is none", ["token", "generate", "--ttl", "soon"], /--ttl.*soon.*1h30m/],

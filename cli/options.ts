@@ -65,12 +65,30 @@ export function withOutput(command: Command): Command {
 
 /** Whether the command line asks for JSON; for what is reported before, or instead of, its options. */
 export function wantsJson(args: readonly string[]): boolean {
-  return args.some((arg, index) => arg === "--output=json" || (arg === "--output" && args[index + 1] === "json"));
+  return args.some(
+    (arg, index) => /^--?output=json$/.test(arg) || (/^--?output$/.test(arg) && args[index + 1] === "json"),
+  );
 }
 
 /** Collects a repeatable flag. An empty value is no value, so that a list can be given as empty. */
 export function collect(value: string, sofar: readonly string[] = []): readonly string[] {
   return value === "" ? sofar : [...sofar, value];
+}
+
+/** Numbers of SelectorMatch.MatchBehavior and of FederatesWithMatch.MatchBehavior. */
+export const selectorMatchings = { exact: 0, subset: 1, superset: 2, any: 3 } as const;
+
+export type SelectorMatching = keyof typeof selectorMatchings;
+
+export function matchingOption(flag: string, description: string): Option {
+  return new Option(`${flag} <how>`, description).choices(Object.keys(selectorMatchings)).default("superset");
+}
+
+/** A filter with three states: not given, and `true` (also without a value) or `false`. */
+export function parseYesNo(text: string): boolean {
+  if (text === "true") return true;
+  if (text === "false") return false;
+  throw new InvalidArgumentError("Use true or false.");
 }
 
 /** Lives are int32 on the wire. */

@@ -7,11 +7,14 @@ export interface Terminal {
   readonly colors: boolean;
 }
 
-/** Wire messages as protojson has them: proto field names, bytes in base64, int64 as strings. One line. */
+/**
+ * Wire messages as SPIRE's command line prints them: proto field names, bytes in base64, int64 as strings, fields that are
+ * empty too, but no message that is not there. One line.
+ */
 export function toJson(value: unknown): string {
   return JSON.stringify(value, (key, inner: unknown) => {
     // The decoder's notes on which field of a oneof is set.
-    if (key.startsWith("_")) return undefined;
+    if (key.startsWith("_") || inner === null) return undefined;
     return isBufferJson(inner) ? Buffer.from(inner.data).toString("base64") : inner;
   });
 }

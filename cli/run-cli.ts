@@ -9,18 +9,21 @@ import type { CommandContext } from "./context.ts";
 import { cliErrorSpecs } from "./errors.ts";
 import { exitCodes } from "./exit-codes.ts";
 import { wantsJson } from "./options.ts";
+import { normalizeArgs } from "./spire/normalize.ts";
 import { version } from "./version.ts";
 
 /** Runs one command line and returns its exit code (cli/exit-codes.ts). Never throws. */
 export async function runCli(args: readonly string[], context: CommandContext): Promise<number> {
   const { terminal } = context;
-  const asJson = wantsJson(args);
+  let asJson = wantsJson(args);
   const ended: { code: number } = { code: exitCodes.ok };
   const program = createProgram(context, (code) => {
     ended.code = code;
   });
   try {
-    await program.parseAsync([...args], { from: "user" });
+    const ours = normalizeArgs(args, program, context);
+    asJson = wantsJson(ours);
+    await program.parseAsync([...ours], { from: "user" });
     return ended.code;
   } catch (error) {
     const { printFailure, reportFailure } = await import("./report-failure.ts");

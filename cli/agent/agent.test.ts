@@ -5,6 +5,10 @@ import { SyncingAgent } from "../../test/fakes/syncing-agent.ts";
 import { type TestAgent, TestServer } from "../../test/fakes/test-server.ts";
 import { exitCodes } from "../exit-codes.ts";
 
+interface Connection {
+  readonly agent_id: { readonly path: string };
+}
+
 interface WireAgent {
   readonly id: { readonly trust_domain: string; readonly path: string };
   readonly x509svid_expires_at: string;
@@ -41,8 +45,12 @@ describe("countersign agent", () => {
   const idOf = (of: TestAgent): string => of.svid.id.toString();
 
   async function listed(...args: readonly string[]): Promise<readonly WireAgent[]> {
-    const { out } = await agent("list", "--output", "json", ...args);
-    return JSON.parse(out).agents;
+    const { out } = await agent("list", "--output", "json", "--connections", ...args);
+    const { agents, connections } = JSON.parse(out);
+    return agents.map((one: WireAgent) => ({
+      ...one,
+      connection: connections.find(({ agent_id }: Connection) => agent_id.path === one.id.path) ?? null,
+    }));
   }
 
   async function acknowledged(): Promise<void> {
@@ -75,12 +83,14 @@ describe("countersign agent", () => {
     assert.ok(entryId.length > 0);
   });
 
-  it("list --output json: the wire's agents, each with its connection", async () => {
+  it("list --output json: the wire's agents, and with --connections who is connected", async () => {
     const agents = await listed();
     const one = agents.find(({ id }) => id.path === connected.svid.id.path);
     assert.equal(one?.connection?.connected, true);
     assert.match(one?.connection?.last_seen ?? "", /^\d{10}$/);
     assert.equal(typeof one?.x509svid_expires_at, "string");
+    const plain = JSON.parse((await agent("list", "--output", "json")).out);
+    assert.deepEqual(Object.keys(plain), ["agents", "next_page_token"]);
     const other = agents.find(({ id }) => id.path === absent.svid.id.path);
     assert.equal(other?.connection?.connected ?? false, false);
   });
@@ -93,9 +103,11 @@ describe("countersign agent", () => {
     assert.match(out, /^Connected +: yes$/m);
     assert.match(out, new RegExp(`^SVID serial +: ${connected.serialNumber}$`, "m"));
     assert.match((await agent("show", idOf(absent))).out, /^Last seen +: never\nAcknowledged +: nothing$/m);
-    const wire = JSON.parse((await agent("show", idOf(connected), "--output", "json")).out);
+    const wire = JSON.parse((await agent("show", idOf(connected), "--output", "json", "--connections")).out);
     assert.equal(wire.id.path, connected.svid.id.path);
     assert.equal(wire.connection.connected, true);
+    const plain = JSON.parse((await agent("show", idOf(connected), "--output", "json")).out);
+    assert.equal("connection" in plain, false);
   });
 
   it("show: says that the server does not know it", async () => {
@@ -135,5 +147,32 @@ describe("countersign agent", () => {
   it("list --attestation-type", async () => {
     assert.equal((await listed("--attestation-type", "join_token")).length, 2);
     assert.equal((await listed("--attestation-type", "x509pop")).length, 0);
+  });
+
+  it("list, count: by every filter", async () => {
+    const [all, banned] = [(await listed()).length, (await listed("--banned")).length];
+    for (const [filter, expected] of [
+      [["--can-reattest"], 0],
+      [["--can-reattest", "false"], all],
+      [["--banned", "false", "--attestation-type", "join_token"], all - banned],
+      [["--expires-before", "2020-01-01"], 0],
+      [["--expires-before", "2090-01-01T00:00:00Z"], all],
+      [["-expiresBefore", "2090-01-01 00:00:00 +0100 +01"], all],
+      [["--selector", "x509pop:subject:cn:a", "--match-selectors-on", "any"], 0],
+    ] as const) {
+      assert.equal((await listed(...filter)).length, expected, filter.join(" "));
+      assert.deepEqual((await agent("count", "--output", "json", ...filter)).json, { count: expected });
+    }
+    for (const filter of [
+      ["--banned", "maybe"],
+      ["--expires-before", "soon"],
+    ]) {
+      assert.equal((await agent("list", ...filter)).code, exitCodes.usage);
+    }
+  });
+
+  it("purge: only what expired long ago and can attest again, never what is banned", async () => {
+    assert.deepEqual((await agent("purge", "--output", "json")).json, { expired_agents: [] });
+    assert.equal((await agent("purge", "--dry-run")).out, "no agents to purge");
   });
 });

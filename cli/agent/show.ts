@@ -1,41 +1,34 @@
 import type { Connection__Output } from "../../proto/gen/countersign/server/sync/v1/Connection.ts";
 import type { Agent__Output } from "../../proto/gen/spire/api/types/Agent.ts";
 import { agentService, syncService } from "../../proto/services.ts";
+import { ServiceError } from "../../transport/index.ts";
 import { type CommandChannel, withServer } from "../connect.ts";
 import type { CommandContext } from "../context.ts";
 import type { ServerOptions } from "../options.ts";
 import { facts, time, toJson } from "../output.ts";
 import { table } from "../table.ts";
 import { idText, selectorText, spiffeIdFlag } from "../wire.ts";
+import { everyAgent, type FilterOptions, filterOf } from "./filter.ts";
 
-export interface ListOptions extends ServerOptions {
-  readonly attestationType?: string;
-  readonly banned?: boolean;
+export interface ListOptions extends FilterOptions, ConnectionsOptions {}
+
+export interface ConnectionsOptions extends ServerOptions {
+  /** Adds to the JSON what SPIRE does not know: who is connected, and how far each is. */
+  readonly connections?: boolean;
 }
 
 type Connections = ReadonlyMap<string, Connection__Output>;
 
-const pageSize = 1000;
-
 export async function list(options: ListOptions, context: CommandContext): Promise<void> {
   const { terminal } = context;
-  const filter = {
-    ...(options.attestationType === undefined ? {} : { by_attestation_type: options.attestationType }),
-    ...(options.banned === true ? { by_banned: { value: true } } : {}),
-  };
+  const filter = filterOf(options);
   const { agents, connections } = await withServer(options, context, async (channel) => {
-    const found: Agent__Output[] = [];
-    let token = "";
-    do {
-      const page = await channel.unary(agentService.ListAgents, { filter, page_size: pageSize, page_token: token });
-      found.push(...page.agents);
-      token = page.next_page_token;
-    } while (token !== "");
-    return { agents: found, connections: await connectionsById(channel) };
+    const found = await everyAgent(channel, filter);
+    return { agents: found, connections: await connectionsFor(channel, options) };
   });
   if (options.output === "json") {
-    const withConnection = agents.map((agent) => ({ ...agent, connection: connections.get(idText(agent.id)) ?? null }));
-    terminal.out(toJson({ agents: withConnection, next_page_token: "" }));
+    const more = options.connections === true ? { connections: [...connections.values()] } : {};
+    terminal.out(toJson({ agents, next_page_token: "", ...more }));
   } else if (agents.length === 0) terminal.out("no agents");
   else {
     const head = ["AGENT ID", "ATTESTATION", "SVID EXPIRES", "CONNECTED", "LAST SEEN", "ACKNOWLEDGED"];
@@ -44,22 +37,24 @@ export async function list(options: ListOptions, context: CommandContext): Promi
   }
 }
 
-export async function count(options: ServerOptions, context: CommandContext): Promise<void> {
-  const answer = await withServer(options, context, (channel) => channel.unary(agentService.CountAgents, {}));
+export async function count(options: FilterOptions, context: CommandContext): Promise<void> {
+  const filter = filterOf(options);
+  const answer = await withServer(options, context, (channel) => channel.unary(agentService.CountAgents, { filter }));
   context.terminal.out(
     options.output === "json" ? toJson(answer) : `${answer.count} ${answer.count === 1 ? "agent" : "agents"}`,
   );
 }
 
-export async function show(id: string, options: ServerOptions, context: CommandContext): Promise<void> {
+export async function show(id: string, options: ConnectionsOptions, context: CommandContext): Promise<void> {
+  const { terminal } = context;
   const wireId = spiffeIdFlag("the agent's ID", id);
   const { agent, connection } = await withServer(options, context, async (channel) => {
     const found = await channel.unary(agentService.GetAgent, { id: wireId });
-    return { agent: found, connection: (await connectionsById(channel)).get(idText(found.id)) };
+    return { agent: found, connection: (await connectionsFor(channel, options)).get(idText(found.id)) };
   });
-  if (options.output === "json") context.terminal.out(toJson({ ...agent, connection: connection ?? null }));
+  if (options.output === "json") terminal.out(toJson(connection === undefined ? agent : { ...agent, connection }));
   else {
-    context.terminal.out(
+    terminal.out(
       facts([
         ["Agent ID", idText(agent.id)],
         ["Attestation", agent.attestation_type],
@@ -77,9 +72,16 @@ export async function show(id: string, options: ServerOptions, context: CommandC
   }
 }
 
-async function connectionsById(channel: CommandChannel): Promise<Connections> {
-  const { connections } = await channel.unary(syncService.ListConnections, {});
-  return new Map(connections.map((connection) => [idText(connection.agent_id), connection]));
+/** A SPIRE server knows no such thing: nobody is connected to it. */
+async function connectionsFor(channel: CommandChannel, options: ConnectionsOptions): Promise<Connections> {
+  if (options.output === "json" && options.connections !== true) return new Map();
+  try {
+    const { connections } = await channel.unary(syncService.ListConnections, {});
+    return new Map(connections.map((connection) => [idText(connection.agent_id), connection]));
+  } catch (error) {
+    if (error instanceof ServiceError && error.status === "unimplemented") return new Map();
+    throw error;
+  }
 }
 
 function rowOf(agent: Agent__Output, connection: Connection__Output | undefined): readonly string[] {

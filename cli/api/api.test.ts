@@ -165,12 +165,16 @@ describe("countersign api fetch jwt, api validate jwt", () => {
       ].join("\n\n"),
     );
     const asJson = await api("fetch jwt", ["--audience", "billing", "--output", "json"]);
-    assert.deepEqual(asJson.json, {
-      svids: [
-        { spiffe_id: "spiffe://a.test/web", svid: "header.web.signature", hint: "" },
-        { spiffe_id: "spiffe://a.test/db", svid: "header.db.signature", hint: "internal" },
-      ],
-    });
+    const jwks = { keys: [] };
+    assert.deepEqual(asJson.json, [
+      {
+        svids: [
+          { spiffe_id: "spiffe://a.test/web", svid: "header.web.signature", hint: "" },
+          { spiffe_id: "spiffe://a.test/db", svid: "header.db.signature", hint: "internal" },
+        ],
+      },
+      { bundles: { "spiffe://a.test": Buffer.from(JSON.stringify(jwks)).toString("base64") } },
+    ]);
   });
 
   it("asks for every audience, and for one identity", async () => {

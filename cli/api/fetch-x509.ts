@@ -12,6 +12,7 @@ export async function fetchX509(options: FetchX509Options, { terminal }: Command
     client.fetchX509Context({ timeoutMs: options.timeout * 1000 }),
   );
   if (options.write !== undefined) writeFiles(options.write, context);
+  if (options.silent === true) return;
   terminal.out(options.output === "json" ? contextJson(context) : contextText(context));
   if (options.write !== undefined && options.output !== "json") terminal.out(`\nwritten to ${options.write}`);
 }

@@ -7,16 +7,19 @@ import type { FetchJwtOptions, ValidateJwtOptions } from "./options.ts";
 /** Printing the tokens is what this command is for. */
 export async function fetchJwt(options: FetchJwtOptions, { terminal }: CommandContext): Promise<void> {
   const only = options.spiffeId === undefined ? undefined : idText(spiffeIdFlag("--spiffe-id", options.spiffeId));
-  const svids = await withWorkloadApi(options.socket, (client) =>
-    client.fetchJwtSvids({
-      audience: options.audience,
-      timeoutMs: options.timeout * 1000,
+  const call = { timeoutMs: options.timeout * 1000 };
+  const { svids, bundles } = await withWorkloadApi(options.socket, async (client) => ({
+    svids: await client.fetchJwtSvids({
+      ...{ audience: options.audience, ...call },
       ...(only === undefined ? {} : { spiffeId: only }),
     }),
-  );
-  if (options.output === "json") {
+    bundles: options.output === "json" ? await client.fetchJwtBundles(call) : undefined,
+  }));
+  if (bundles !== undefined) {
+    // Both answers of the Workload API one after the other, as SPIRE prints them.
     const wire = svids.map(({ id, token, hint }) => ({ spiffe_id: id.toString(), svid: token, hint }));
-    terminal.out(JSON.stringify({ svids: wire }));
+    const keys = [...bundles].map((bundle) => [bundle.trustDomain.idString, base64(bundle.toJwks())]);
+    terminal.out(JSON.stringify([{ svids: wire }, { bundles: Object.fromEntries(keys) }]));
     return;
   }
   const blocks = svids.map(({ id, token, hint }) =>
@@ -40,4 +43,8 @@ export async function validateJwt(options: ValidateJwtOptions, { terminal, readS
       ]),
     );
   }
+}
+
+function base64(text: string): string {
+  return Buffer.from(text).toString("base64");
 }

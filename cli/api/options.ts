@@ -7,6 +7,7 @@ interface TimedOptions extends CommonOptions {
 
 export interface FetchX509Options extends TimedOptions {
   readonly write?: string;
+  readonly silent?: boolean;
 }
 
 export interface FetchJwtOptions extends TimedOptions {

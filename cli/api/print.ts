@@ -1,11 +1,15 @@
 import type { X509Context } from "../../sdk/index.ts";
 import { facts, time } from "../output.ts";
 
-/** As the wire's X509SVIDResponse, with what people look for first added and the keys left out: those only go to files. */
+/**
+ * As the wire's X509SVIDResponse and as SPIRE prints it, with what people look for first added. Keys only go to files:
+ * `x509_svid_key` is always empty.
+ */
 export function contextJson(context: X509Context): string {
   const svids = context.svids.map((svid) => ({
     spiffe_id: svid.id.toString(),
     x509_svid: base64(svid.chainDer()),
+    x509_svid_key: "",
     bundle: base64(context.bundles.get(svid.id.trustDomain)?.x509Der()),
     hint: svid.hint,
     serial_number: svid.leaf.serialNumber,
@@ -18,6 +22,7 @@ export function contextJson(context: X509Context): string {
   );
   return JSON.stringify({
     svids,
+    crl: [],
     federated_bundles: Object.fromEntries(
       federated.map((bundle) => [bundle.trustDomain.idString, base64(bundle.x509Der())]),
     ),

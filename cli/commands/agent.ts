@@ -1,9 +1,20 @@
 import type { Command } from "commander";
 import type { AgentFlags } from "../../agent/index.ts";
-import type { ListOptions } from "../agent/show.ts";
+import type { FilterOptions } from "../agent/filter.ts";
+import type { PurgeOptions } from "../agent/purge.ts";
+import type { ConnectionsOptions, ListOptions } from "../agent/show.ts";
 import type { CommandContext, Finish } from "../context.ts";
 import type { DaemonOptions } from "../daemons.ts";
-import { type CommonOptions, withAgentSocket, withOutput, withServerSocket } from "../options.ts";
+import {
+  type CommonOptions,
+  collect,
+  matchingOption,
+  parseLife,
+  parseYesNo,
+  withAgentSocket,
+  withOutput,
+  withServerSocket,
+} from "../options.ts";
 import { withExamples } from "./examples.ts";
 
 const exampleId = "spiffe://example.org/spire/agent/join_token/TOKEN";
@@ -12,7 +23,7 @@ export function addAgentCommands(program: Command, context: CommandContext, fini
   const agent = program.command("agent").description("run an agent; see and manage the agents a server knows");
   addDaemon(agent, context, finish);
   addLooks(agent, context);
-  addRemovals(agent, context);
+  addRemovals(agent, context, finish);
 }
 
 /** Flags of `agent run` and `agent validate`; names are the settings' names, docs/configuration.md explains them. */
@@ -53,26 +64,47 @@ function addDaemon(agent: Command, context: CommandContext, finish: Finish): voi
   );
 }
 
-function addLooks(agent: Command, context: CommandContext): void {
-  const list = agent
-    .command("list")
-    .description("the agents the server knows: connection, last seen, acknowledged position")
+function filterFlags(command: Command): Command {
+  return command
+    .option("--selector <type:value>", "only with these node selectors; repeat for more", collect)
+    .addOption(matchingOption("--match-selectors-on", "how the selectors given must match"))
     .option("--attestation-type <type>", "only those attested this way")
-    .option("--banned", "only banned ones");
-  withExamples(withServerSocket(list, context), "agent list", "agent list --banned --output json").action(
-    async (options: ListOptions) => (await import("../agent/show.ts")).list(options, context),
-  );
-  withExamples(
-    withServerSocket(agent.command("count").description("how many agents the server knows"), context),
-    "agent count",
-  ).action(async (options: CommonOptions) => (await import("../agent/show.ts")).count(options, context));
-  withExamples(
-    withServerSocket(agent.command("show <spiffe-id>").description("one agent in full"), context),
-    `agent show ${exampleId}`,
-  ).action(async (id: string, options: CommonOptions) => (await import("../agent/show.ts")).show(id, options, context));
+    .option("--banned [true|false]", "only banned ones, or only others", parseYesNo)
+    .option("--can-reattest [true|false]", "only those that can attest again by themselves, or only others", parseYesNo)
+    .option("--expires-before <time>", "only whose SVID ends before, e.g. 2026-01-31T12:00:00Z");
 }
 
-function addRemovals(agent: Command, context: CommandContext): void {
+function addLooks(agent: Command, context: CommandContext): void {
+  const connections = "add to the JSON who is connected and how far each is";
+  const list = filterFlags(agent.command("list"))
+    .description("the agents the server knows: connection, last seen, acknowledged position")
+    .option("--connections", connections);
+  withExamples(
+    withServerSocket(list, context),
+    "agent list",
+    "agent list --banned --output json",
+    "agent list --expires-before 2026-01-31 --can-reattest false",
+  ).action(async (options: ListOptions) => (await import("../agent/show.ts")).list(options, context));
+  withExamples(
+    withServerSocket(filterFlags(agent.command("count").description("how many agents the server knows")), context),
+    "agent count",
+    "agent count --attestation-type x509pop",
+  ).action(async (options: FilterOptions) => (await import("../agent/show.ts")).count(options, context));
+  const show = agent.command("show <spiffe-id>").description("one agent in full").option("--connections", connections);
+  withExamples(withServerSocket(show, context), `agent show ${exampleId}`).action(
+    async (id: string, options: ConnectionsOptions) => (await import("../agent/show.ts")).show(id, options, context),
+  );
+}
+
+function addRemovals(agent: Command, context: CommandContext, finish: Finish): void {
+  const purge = agent
+    .command("purge")
+    .description("forget agents that expired long ago and can attest again by themselves; never banned ones")
+    .option("--expired-for <life>", "only whose SVID expired at least this long ago", parseLife, 2_592_000)
+    .option("--dry-run", "only show them");
+  withExamples(withServerSocket(purge, context), "agent purge --dry-run", "agent purge --expired-for 7d").action(
+    async (options: PurgeOptions) => (await import("../agent/purge.ts")).purge(options, context, finish),
+  );
   const ban = agent
     .command("ban <spiffe-id>")
     .description("refuse an agent for good; it wipes its identities (undo: evict)");

@@ -36,7 +36,8 @@ function addFetch(fetch: Command, context: CommandContext): void {
     .command("x509")
     .description("this process's X509-SVIDs")
     .option("--timeout <life>", "how long to wait for the answer", parseLife, 15)
-    .option("--write <folder>", "write svid.N.pem, svid.N.key (0600) and bundle.N.pem there");
+    .option("--write <folder>", "write svid.N.pem, svid.N.key (0600) and bundle.N.pem there")
+    .option("--silent", "print nothing");
   withExamples(withAgentSocket(x509, context), "api fetch x509", "api fetch x509 --write /run/web/identity").action(
     async (options: FetchX509Options) => (await import("../api/fetch-x509.ts")).fetchX509(options, context),
   );

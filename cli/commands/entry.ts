@@ -1,10 +1,10 @@
-import { type Command, Option } from "commander";
+import type { Command } from "commander";
 import type { CommandContext, Finish } from "../context.ts";
 import type { CreateOptions } from "../entry/create.ts";
-import type { FilterOptions } from "../entry/show.ts";
+import type { DeleteOptions } from "../entry/delete.ts";
+import type { FilterOptions, ShowOptions } from "../entry/show.ts";
 import type { UpdateOptions } from "../entry/update.ts";
-import type { CommonOptions } from "../options.ts";
-import { collect, parseCount, parseLife, withServerSocket } from "../options.ts";
+import { collect, matchingOption, parseCount, parseLife, withServerSocket } from "../options.ts";
 import { withExamples } from "./examples.ts";
 
 export function addEntryCommands(program: Command, context: CommandContext, finish: Finish): void {
@@ -12,13 +12,15 @@ export function addEntryCommands(program: Command, context: CommandContext, fini
   addCreate(entry, context, finish);
   addLooks(entry, context);
   addUpdate(entry, context, finish);
+  const remove = entry
+    .command("delete [entry-id...]")
+    .description("delete entries; their SVIDs are withdrawn at once")
+    .option("--file <path>", 'ids from a JSON or YAML file, {"ids": […]} or a list, or - for standard input');
   withExamples(
-    withServerSocket(
-      entry.command("delete <entry-id...>").description("delete entries; their SVIDs are withdrawn at once"),
-      context,
-    ),
+    withServerSocket(remove, context),
     "entry delete 01997a4e-0000-7000-8000-000000000000",
-  ).action(async (ids: readonly string[], options: CommonOptions) =>
+    "entry delete --file ids.json",
+  ).action(async (ids: readonly string[], options: DeleteOptions) =>
     (await import("../entry/delete.ts")).remove(ids, options, context, finish),
   );
 }
@@ -36,7 +38,10 @@ function entryFlags(command: Command): Command {
     .option("--federates-with <domain>", 'trust domain whose bundle goes along; repeat for more ("": none)', collect)
     .option("--expires-at <unix-seconds>", "when the entry itself ends (0: never)", parseCount)
     .option("--admin", "may call the admin API")
-    .option("--downstream", "is a subordinate server");
+    .option("--downstream", "is a subordinate server")
+    .option("--store-svid", "its SVIDs go to a store, not to workloads")
+    .option("--disable-x509-prefetch", "agents make its X509-SVIDs only when a workload asks")
+    .option("--jwt-include-jti", "its JWT-SVIDs have a jti claim, and are made for each request");
 }
 
 function waitFlags(command: Command): Command {
@@ -50,11 +55,8 @@ function filterFlags(command: Command): Command {
     .option("--parent-id <id>", "only with this parent")
     .option("--spiffe-id <id>", "only for this identity")
     .option("--selector <type:value>", "only with these selectors; repeat for more", collect)
-    .addOption(
-      new Option("--match-selectors-on <how>", "how the selectors (and trust domains) given must match")
-        .choices(["exact", "subset", "superset", "any"])
-        .default("superset"),
-    )
+    .addOption(matchingOption("--match-selectors-on", "how the selectors given must match"))
+    .addOption(matchingOption("--match-federates-with-on", "how the trust domains given must match"))
     .option("--hint <text>", "only with this hint")
     .option("--federates-with <domain>", "only federating with it; repeat for more", collect)
     .option("--downstream", "only downstream entries");
@@ -74,10 +76,17 @@ function addCreate(entry: Command, context: CommandContext, finish: Finish): voi
 }
 
 function addLooks(entry: Command, context: CommandContext): void {
+  const show = entry
+    .command("show [entry-id]")
+    .description("show one entry in full, or all that match")
+    .option("--entry-id <id>", "as the argument, but answered as a list, as SPIRE does");
   withExamples(
-    withServerSocket(entry.command("show <entry-id>").description("show one entry in full"), context),
+    withServerSocket(filterFlags(show), context),
     "entry show 01997a4e-0000-7000-8000-000000000000",
-  ).action(async (id: string, options: CommonOptions) => (await import("../entry/show.ts")).show(id, options, context));
+    "entry show --spiffe-id spiffe://example.org/web",
+  ).action(async (id: string | undefined, options: ShowOptions) =>
+    (await import("../entry/show.ts")).show(id, options, context),
+  );
   withExamples(
     withServerSocket(filterFlags(entry.command("list").description("list entries")), context),
     "entry list --parent-id spiffe://example.org/host/web-1",
@@ -95,6 +104,10 @@ function addUpdate(entry: Command, context: CommandContext, finish: Finish): voi
   )
     .option("--no-admin", "may no longer call the admin API")
     .option("--no-downstream", "is no longer a subordinate server")
+    .option("--no-store-svid", "its SVIDs go to workloads")
+    .option("--no-disable-x509-prefetch", "agents keep its X509-SVIDs ready")
+    .option("--no-jwt-include-jti", "its JWT-SVIDs may be kept and given again")
+    .option("--replace", "write every field: what no flag names is reset")
     .option("--file <path>", "whole entries (with id) from a YAML or JSON file, or - for standard input");
   withExamples(
     withServerSocket(waitFlags(update), context),

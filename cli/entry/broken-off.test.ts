@@ -81,7 +81,7 @@ describe("a server that stops in the middle of a command", () => {
     batches = 0;
     const asJson = await create(1, "--wait", "--output", "json");
     assert.equal(asJson.code, exitCodes.unreachable);
-    assert.equal(JSON.parse(asJson.out).results[0].id, "e0");
+    assert.equal(JSON.parse(asJson.out).results[0].entry.id, "e0");
   });
 
   it("waits longer than the server does in one call, and no longer than was asked for", async () => {

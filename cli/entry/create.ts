@@ -2,9 +2,15 @@ import type { Entry } from "../../proto/gen/spire/api/types/Entry.ts";
 import { grpcStatus } from "../../transport/index.ts";
 import { withServer } from "../connect.ts";
 import type { CommandContext, Finish } from "../context.ts";
-import { inputError } from "../exit-codes.ts";
 import { printable } from "../output.ts";
-import { type EntryOptions, fieldFlags, fieldsOf, refuseBesideFile, type WaitOptions } from "./fields.ts";
+import {
+  type EntryOptions,
+  fieldFlags,
+  fieldsOf,
+  refuseBesideFile,
+  requireIdentity,
+  type WaitOptions,
+} from "./fields.ts";
 import { readEntries } from "./input.ts";
 import { createEntries, type ItemResult, succeeded } from "./mutations.ts";
 import { entryFacts } from "./print.ts";
@@ -36,14 +42,7 @@ function entryOfFlags(options: CreateOptions): Entry {
   if (options.node === true && fields.parent_id == null && fields.spiffe_id != null) {
     fields.parent_id = { trust_domain: fields.spiffe_id.trust_domain ?? "", path: "/spire/server" };
   }
-  const missing = [
-    fields.parent_id == null ? "--parent-id" : "",
-    fields.spiffe_id == null ? "--spiffe-id" : "",
-    (fields.selectors ?? []).length === 0 ? "--selector" : "",
-  ].filter((flag) => flag !== "");
-  if (missing.length > 0) {
-    throw inputError("ERR_USAGE", `missing ${missing.join(", ")}`, "or give entries with --file; see --help");
-  }
+  requireIdentity(fields, "or give entries with --file; see --help");
   return { ...fields, id: options.entryId ?? "" };
 }
 

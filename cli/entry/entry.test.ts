@@ -263,6 +263,65 @@ describe("countersign entry", () => {
     assert.match(refused.err, new RegExp(`^Error: ${id} not updated: .*unknown.test`));
   });
 
+  it("update --replace: writes every field, as SPIRE's own update does", async () => {
+    const { id } = await create("/replaced", "--hint", "before", "--dns", "old.internal", "--admin");
+    const spires = ["-entryID", id, "-spiffeID", "spiffe://example.org/replaced", "-parentID", parent];
+    const { code, err } = await entry("update", [...spires, "-selector", "unix:uid:9", "-x509SVIDTTL", "60"]);
+    assert.equal(code, exitCodes.ok, err);
+    const { hint, dns_names, admin, x509_svid_ttl, selectors } = await show(id);
+    assert.deepEqual([hint, dns_names, admin, x509_svid_ttl], ["", [], false, 60]);
+    assert.deepEqual(selectors, [{ type: "unix", value: "uid:9" }]);
+    const partly = await entry("update", [id, "--replace", "--hint", "x"]);
+    assert.equal(partly.code, exitCodes.usage);
+    assert.match(partly.err, /missing --parent-id, --spiffe-id, --selector/);
+  });
+
+  it("update: one of the two attributes stays when the other is named", async () => {
+    const { id, ...made } = await create("/attributes", "--jwt-include-jti");
+    assert.deepEqual(made["additional_attributes"], { disable_x509_svid_prefetch: false, jwt_svid_include_jti: true });
+    assert.equal((await entry("update", [id, "--disable-x509-prefetch"])).code, exitCodes.ok);
+    assert.deepEqual((await show(id))["additional_attributes"], {
+      disable_x509_svid_prefetch: true,
+      jwt_svid_include_jti: true,
+    });
+  });
+
+  it("show: without an id all that match, as SPIRE does; by --entry-id a list of one", async () => {
+    const { id } = await create("/spires-show");
+    const own = ["-spiffeID", "spiffe://example.org/spires-show"];
+    const listed = await json<{ entries: WireEntry[] }>("show", own);
+    assert.deepEqual(
+      listed.entries.map((one) => one.id),
+      [id],
+    );
+    assert.deepEqual(await json("show", ["-entryID", id]), listed);
+    assert.match((await entry("show", own)).out, new RegExp(`^Entry ID +: ${id}$`, "m"));
+    assert.equal((await entry("show", ["-entryID", id, ...own])).code, exitCodes.usage);
+  });
+
+  it("create --output json: what failed is answered with what was asked, as SPIRE does", async () => {
+    const { results } = await json<{ results: Item[] }>("create", [
+      ...["--parent-id", parent, "--spiffe-id", "spiffe://elsewhere.test/x", "--selector", "a:b"],
+    ]);
+    assert.deepEqual(results[0]?.status.code, 3);
+    assert.deepEqual(results[0]?.entry?.spiffe_id, { trust_domain: "elsewhere.test", path: "/x" });
+    assert.deepEqual(Object.keys(results[0] ?? {}), ["status", "entry"]);
+  });
+
+  it("delete --file: ids as SPIRE's file has them", async () => {
+    const [one, two] = [await create("/by-file/1"), await create("/by-file/2")];
+    const { code } = await entry("delete", ["-file", "-"], { stdin: JSON.stringify({ ids: [one.id, two.id] }) });
+    assert.equal(code, exitCodes.ok);
+    for (const [args, stdin] of [
+      [["--file", "-"], "{}"],
+      [["--file", "-"], "[1]"],
+      [["--file", "-", "x"], "[]"],
+      [[], ""],
+    ] as const) {
+      assert.equal((await entry("delete", args, { stdin })).code, exitCodes.usage);
+    }
+  });
+
   it("update --file: what show printed, changed and given back, is the entry", async () => {
     const { id } = await create("/round-trip", "--hint", "one");
     const shown = await show(id);

@@ -17,6 +17,9 @@ export interface EntryOptions extends ServerOptions {
   readonly expiresAt?: number;
   readonly admin?: boolean;
   readonly downstream?: boolean;
+  readonly storeSvid?: boolean;
+  readonly disableX509Prefetch?: boolean;
+  readonly jwtIncludeJti?: boolean;
 }
 
 export interface WaitOptions {
@@ -49,7 +52,21 @@ export function fieldsOf(options: EntryOptions): { readonly fields: Entry; reado
   set("expires_at", expiresAt === undefined ? undefined : String(expiresAt));
   set("admin", options.admin);
   set("downstream", options.downstream);
+  set("store_svid", options.storeSvid);
+  set("additional_attributes", attributesOf(options, undefined));
   return { fields, mask };
+}
+
+type Attributes = Entry["additional_attributes"];
+
+/** Both attributes are one field on the wire: the one that no flag names stays as in `existing`. */
+export function attributesOf(options: EntryOptions, existing: Attributes): NonNullable<Attributes> | undefined {
+  const { disableX509Prefetch, jwtIncludeJti } = options;
+  if (disableX509Prefetch === undefined && jwtIncludeJti === undefined) return undefined;
+  return {
+    disable_x509_svid_prefetch: disableX509Prefetch ?? existing?.disable_x509_svid_prefetch ?? false,
+    jwt_svid_include_jti: jwtIncludeJti ?? existing?.jwt_svid_include_jti ?? false,
+  };
 }
 
 /** With a file nothing else says what an entry is: flags beside it would be ignored. */
@@ -73,5 +90,18 @@ export function fieldFlags(options: EntryOptions): readonly (readonly [string, b
     ["--expires-at", options.expiresAt !== undefined],
     [admin === false ? "--no-admin" : "--admin", admin !== undefined],
     [downstream === false ? "--no-downstream" : "--downstream", downstream !== undefined],
+    ["--store-svid", options.storeSvid !== undefined],
+    ["--disable-x509-prefetch", options.disableX509Prefetch !== undefined],
+    ["--jwt-include-jti", options.jwtIncludeJti !== undefined],
   ];
+}
+
+/** What every entry must have. */
+export function requireIdentity(fields: Entry, hint: string): void {
+  const missing = [
+    fields.parent_id == null ? "--parent-id" : "",
+    fields.spiffe_id == null ? "--spiffe-id" : "",
+    (fields.selectors ?? []).length === 0 ? "--selector" : "",
+  ].filter((flag) => flag !== "");
+  if (missing.length > 0) throw inputError("ERR_USAGE", `missing ${missing.join(", ")}`, hint);
 }

@@ -15,13 +15,7 @@ const shownProblems = 50;
  * @throws CommandError ERR_ENTRY_FILE with every problem, by the number of the entry
  */
 export async function readEntries(file: string, context: CommandContext): Promise<readonly Entry[]> {
-  const unusable = (problem: string): CommandError =>
-    inputError("ERR_ENTRY_FILE", `${file === "-" ? "standard input" : file}: ${problem}`);
-  const text = await contentOf(file, context).catch((error: unknown) => {
-    throw unusable(messageOf(error));
-  });
-  if (text.length > maxFileLength) throw unusable(`it is larger than ${maxFileLength} characters`);
-  const value = documentOf(text, unusable);
+  const { value, unusable } = await readDocument(file, context);
   const { items, problems } = itemsOf(value);
   const entries: Entry[] = [];
   for (const [index, item] of items.entries()) {
@@ -32,6 +26,23 @@ export async function readEntries(file: string, context: CommandContext): Promis
   if (problems.length > 0) throw unusable(listOf(problems));
   if (entries.length === 0) throw unusable("it holds no entry");
   return entries;
+}
+
+interface ReadDocument {
+  readonly value: unknown;
+  /** Says what is wrong with it. */
+  readonly unusable: (problem: string) => CommandError;
+}
+
+/** A YAML or JSON file, or standard input for `-`. @throws CommandError ERR_ENTRY_FILE */
+export async function readDocument(file: string, context: CommandContext): Promise<ReadDocument> {
+  const unusable = (problem: string): CommandError =>
+    inputError("ERR_ENTRY_FILE", `${file === "-" ? "standard input" : file}: ${problem}`);
+  const text = await contentOf(file, context).catch((error: unknown) => {
+    throw unusable(messageOf(error));
+  });
+  if (text.length > maxFileLength) throw unusable(`it is larger than ${maxFileLength} characters`);
+  return { value: documentOf(text, unusable), unusable };
 }
 
 function contentOf(file: string, context: CommandContext): Promise<string> {

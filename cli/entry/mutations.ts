@@ -9,6 +9,7 @@ import type { CommandChannel } from "../connect.ts";
 export interface ItemResult {
   readonly status: Status__Output;
   readonly id: string;
+  /** What the server answered; where that is nothing, what was asked for. */
   readonly entry: Entry__Output | null;
 }
 
@@ -20,7 +21,7 @@ export function createEntries(channel: CommandChannel, entries: readonly Entry[]
     const { results } = await channel.unary(entryService.BatchCreateEntry, { entries: batch });
     return results.map(({ status, entry }, index) => ({
       status: known(status),
-      entry,
+      entry: entry ?? asAnswered(batch[index]),
       id: entry?.id ?? entryId(batch[index]),
     }));
   });
@@ -35,7 +36,11 @@ export function updateEntries(
   return inBatches(entries, entryId, async (batch) => {
     const request = mask === undefined ? { entries: batch } : { entries: batch, input_mask: mask };
     const { results } = await channel.unary(entryService.BatchUpdateEntry, request);
-    return results.map(({ status, entry }, index) => ({ status: known(status), entry, id: entryId(batch[index]) }));
+    return results.map(({ status, entry }, index) => ({
+      status: known(status),
+      entry: entry ?? asAnswered(batch[index]),
+      id: entryId(batch[index]),
+    }));
   });
 }
 
@@ -79,4 +84,11 @@ function known(status: Status__Output | null): Status__Output {
 
 function entryId(entry: Entry | undefined): string {
   return entry?.id ?? "";
+}
+
+/** With every field, as an answer has them. */
+function asAnswered(entry: Entry | undefined): Entry__Output | null {
+  if (entry === undefined) return null;
+  const { requestSerialize, requestDeserialize } = entryService.BatchCreateEntry;
+  return requestDeserialize(Buffer.from(requestSerialize({ entries: [entry] }))).entries[0] ?? null;
 }

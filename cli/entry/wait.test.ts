@@ -63,7 +63,15 @@ describe("countersign entry create --wait", () => {
 
   it("update --wait does the same", async () => {
     const { results } = JSON.parse((await create(prompt, "/to-update", "--output", "json")).out);
-    const update = ["entry", "update", "--socket", server.config.socketPath, results[0].id, "--dns", "a.internal"];
+    const update = [
+      "entry",
+      "update",
+      "--socket",
+      server.config.socketPath,
+      results[0].entry.id,
+      "--dns",
+      "a.internal",
+    ];
     const { code, err } = await cli([...update, "--wait"]);
     assert.deepEqual([code, err], [exitCodes.ok, ""]);
   });

@@ -34,7 +34,10 @@ export async function deliverAndPrint(
     if (!asJson) results.forEach(printItem);
     if (waits) agents = await waitForDelivery(channel, changed, options.timeout * 1000);
   } finally {
-    if (asJson) terminal.out(toJson({ results, ...(agents === undefined ? {} : { agents }) }));
+    if (asJson) {
+      const wire = results.map(({ status, entry }) => ({ status, entry }));
+      terminal.out(toJson({ results: wire, ...(agents === undefined ? {} : { agents }) }));
+    }
   }
   const states = new Set(agents?.map(({ state }) => state));
   for (const { state, agent_id } of agents ?? []) {

@@ -180,7 +180,8 @@ export class System implements AsyncDisposable {
     );
     const results = made["results"];
     const first: unknown = Array.isArray(results) ? results[0] : undefined;
-    if (typeof first === "object" && first !== null && "id" in first) return String(first.id);
+    const entry: unknown = typeof first === "object" && first !== null && "entry" in first ? first.entry : undefined;
+    if (typeof entry === "object" && entry !== null && "id" in entry) return String(entry.id);
     throw new Error(`no entry in ${JSON.stringify(made)}`);
   }
 

@@ -95,6 +95,11 @@ export class FakeWorkloadApi implements AsyncDisposable {
         if (this.#state === sent) await this.#changed(context.signal);
       }
     });
+    router.serverStream(workloadApiService.FetchJWTBundles, async (_request, context, sink) => {
+      const domains = new Set(this.tokens.map(({ id }) => id.trustDomain.idString));
+      await sink.send({ bundles: Object.fromEntries([...domains].map((domain) => [domain, Buffer.from(noKeys)])) });
+      await this.#changed(context.signal);
+    });
     router.unary(workloadApiService.FetchJWTSVID, async ({ audience, spiffe_id }) => {
       const svids = this.tokens.filter(
         ({ id, audience: own }) =>
@@ -144,6 +149,8 @@ export class FakeWorkloadApi implements AsyncDisposable {
     });
   }
 }
+
+const noKeys = '{"keys":[]}';
 
 function structFields(claims: FakeToken["claims"]): Record<string, { stringValue: string } | { numberValue: number }> {
   return Object.fromEntries(

@@ -50,7 +50,7 @@ describe("entries", () => {
     const api = (...args: readonly string[]): ReturnType<System["tryAgentCli"]> => system.tryAgentCli(agent, ...args);
     const fetched = await api("api", "fetch", "jwt", "--audience", "billing", "--output", "json");
     assert.equal(fetched.code, 0, fetched.stderr);
-    const [svid] = JSON.parse(fetched.stdout).svids;
+    const [svid] = JSON.parse(fetched.stdout)[0].svids;
     assert.equal(svid.spiffe_id, "spiffe://test.example/reports");
     const good = await api("api", "validate", "jwt", "--audience", "billing", "--svid", svid.svid, "--output", "json");
     assert.equal(good.code, 0, good.stderr);
@@ -73,7 +73,7 @@ describe("entries", () => {
     await system.server.stop();
     const cached = await api("api", "fetch", "jwt", "--audience", "billing", "--output", "json");
     assert.equal(cached.code, 0, cached.stderr);
-    assert.equal(JSON.parse(cached.stdout).svids[0].svid, svid.svid);
+    assert.equal(JSON.parse(cached.stdout)[0].svids[0].svid, svid.svid);
     const fresh = await api("api", "fetch", "jwt", "--audience", "never-asked-before");
     assert.equal(fresh.code, 3);
   });
