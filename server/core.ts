@@ -157,8 +157,14 @@ export async function createServerCore(
     clock,
     random,
     logger,
-    onChanged: () => void authorities.tick(),
   });
+  cleanup.defer(
+    registry.onApplied((changes) => {
+      for (const { type, key, value } of changes) {
+        if (type === "bundle" && key === trustDomain.name && value !== undefined) void authorities.follow(value);
+      }
+    }),
+  );
   tasks.run((signal) => authorities.run(signal));
   tasks.run((signal) => follower.run(signal));
   tasks.run((signal) => housekeeping.run(signal));

@@ -158,6 +158,15 @@ export class Authorities implements SigningAuthorities {
     return turn;
   }
 
+  /** The own bundle as the feed shows it: what is above, below or beside this server may have changed it. */
+  async follow(bundle: SpiffeBundle): Promise<void> {
+    await this.#inTurn(async () => {
+      if ((bundle.sequenceNumber ?? 0n) <= (this.#bundle.sequenceNumber ?? 0n)) return;
+      this.#bundle = bundle;
+      this.#isChanged = true;
+    });
+  }
+
   /** Does what is due now. Never rejects. Resolves with the time to be called again, Unix milliseconds. */
   tick(): Promise<number> {
     const turn = this.#turn.then(() => this.#advance());

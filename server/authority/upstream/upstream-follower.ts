@@ -13,8 +13,6 @@ export interface UpstreamFollowerDeps {
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
-  /** After the own bundle took something over. */
-  readonly onChanged: () => void;
 }
 
 /** Keeps the own bundle a true copy of the one above, plus what is our own. */
@@ -48,7 +46,7 @@ export class UpstreamFollower {
   }
 
   async #take(now: UpstreamBundle): Promise<void> {
-    const { trustDomain, store, clock, logger, onChanged } = this.#deps;
+    const { trustDomain, store, clock, logger } = this.#deps;
     if (now.x509.length === 0) throw new Error("the bundle above trusts nobody");
     const bundle = (await store.findBundle(trustDomain)) ?? SpiffeBundle.empty(trustDomain);
     const records = await store.listAuthorities();
@@ -57,7 +55,6 @@ export class UpstreamFollower {
     if (bundleEdits.length > 0) {
       await store.commitAuthorities({ put: [], remove: [], bundleEdits });
       logger.info({ edits: bundleEdits.map(({ kind }) => kind) }, "took over changes of the upstream bundle");
-      onChanged();
     }
     this.#before = now;
     this.#failures = 0;
