@@ -40,6 +40,7 @@ export async function composeCore(
     workloadStore: await TmpfsWorkloadStore.open(config.workloadStateDir, events),
     attestor: joinTokenAttestor(config.joinToken),
     bootstrap: bootstrapSource(trustDomain, config.bootstrap),
+    rebootstrap: config.rebootstrap,
     makeNodeKey: () => generateKey("ec-p256"),
     makeWorkloadKey: workloadKeyMaker(config.workloadKeyType),
     x509CacheMaxSize: config.x509CacheMaxSize,

@@ -9,6 +9,7 @@ export const agentErrors: ErrorTable<
   | "ERR_AGENT_STOPPING"
   | "ERR_ATTESTATION_REFUSED"
   | "ERR_ATTESTATION_INCONSISTENT"
+  | "ERR_REBOOTSTRAP_UNSUPPORTED"
   | "ERR_JOIN_TOKEN_UNREADABLE"
   | "ERR_SERVER_UNTRUSTED"
   | "ERR_BOOTSTRAP_BUNDLE"
@@ -60,6 +61,11 @@ export const agentErrors: ErrorTable<
       "The server's answer to the attestation does not fit: another key, another trust domain, or not under the bundle.",
     fix: "check that the address and the trust domain belong to the same server",
   },
+  ERR_REBOOTSTRAP_UNSUPPORTED: {
+    status: "failedPrecondition",
+    meaning: "rebootstrap is `always`, and this node cannot attest again by itself.",
+    fix: "use a node attestor that lets nodes attest again, or set rebootstrap to auto or never",
+  },
   ERR_JOIN_TOKEN_UNREADABLE: {
     status: "failedPrecondition",
     meaning: "The agent has to attest but has no join token, or the join token file cannot be read.",
@@ -68,7 +74,7 @@ export const agentErrors: ErrorTable<
   ERR_SERVER_UNTRUSTED: {
     status: "unavailable",
     meaning: "The server's certificate does not verify under the trust domain's bundle as the server's SPIFFE ID.",
-    fix: "check address and trust domain; if the CA was replaced while the agent was away, remove bundle.json from its data directory and bootstrap again",
+    fix: "check address and trust domain; if all its authorities were replaced, set rebootstrap, or remove bundle.json from the data directory and bootstrap again",
   },
   ERR_BOOTSTRAP_BUNDLE: {
     status: "failedPrecondition",

@@ -69,6 +69,29 @@ describe("loadAgentConfig()", () => {
     assert.match((await problemsOf({ ...enough, bundleUrl: "http://example.org/b" })).join(), /must be an https URL/);
   });
 
+  it("refuses an admin socket within reach of workloads", async () => {
+    const problem = /admin_socket_path\|must not be in or below the directory of socket_path/;
+    for (const admin of ["/run/public/admin.sock", "/run/public/below/admin.sock", "/run/public/../public/a.sock"]) {
+      const env = { COUNTERSIGN_AGENT_ADMIN_SOCKET_PATH: admin };
+      assert.match((await problemsOf({ ...enough, socket: "/run/public/api.sock" }, env)).join(), problem);
+    }
+    const env = { COUNTERSIGN_AGENT_ADMIN_SOCKET_PATH: "/run/public-not/admin.sock" };
+    assert.equal(
+      (await load({ ...enough, socket: "/run/public/api.sock" }, env)).adminSocketPath,
+      "/run/public-not/admin.sock",
+    );
+    const inDefault = { COUNTERSIGN_AGENT_ADMIN_SOCKET_PATH: "/run/countersign/agent/public/admin.sock" };
+    assert.match((await problemsOf(enough, inDefault)).join(), problem);
+  });
+
+  it("refuses a rebootstrap that has no bundle to go by", async () => {
+    const env = { COUNTERSIGN_AGENT_REBOOTSTRAP: "auto" };
+    assert.match((await problemsOf(enough, env)).join(), /rebootstrap\|auto needs trust_bundle_path/);
+    assert.match((await problemsOf({ ...enough, insecureBootstrap: true }, env)).join(), /rebootstrap\|auto needs/);
+    const { rebootstrap } = await load({ ...enough, bundle: "/b.pem" }, env);
+    assert.deepEqual(rebootstrap, { mode: "auto", delayMs: 600_000 });
+  });
+
   it("lets flags win over the environment", async () => {
     const env = { COUNTERSIGN_AGENT_TRUST_DOMAIN: "other.org", COUNTERSIGN_AGENT_LOG_LEVEL: "debug" };
     const config = await load(enough, env);

@@ -118,6 +118,7 @@ export class AgentWorld {
       x509CacheMaxSize: 1000,
       jwtCacheMaxSize: 1000,
       syncIntervalMs: 5_000,
+      rebootstrap: { mode: "never", delayMs: 600_000 },
       workloadStreams: () => 0,
       ...this.overrides,
     });

@@ -158,6 +158,7 @@ export class SimulatedAgent {
       x509CacheMaxSize: 1_000,
       jwtCacheMaxSize: 1_000,
       syncIntervalMs: 5_000,
+      rebootstrap: { mode: "never", delayMs: 600_000 },
       workloadStreams: () => 0,
     });
     this.#core = core;
