@@ -74,12 +74,7 @@ export interface WithheldIdentity {
 export interface WorkloadAttestor {
   /** Selector type it makes, e.g. `unix`. */
   readonly name: string;
-  /** At once where nothing has to be waited for: that is most calls, and waiting costs as much as finding out. */
-  attest(
-    caller: WorkloadCaller,
-    wants: SelectorInterest,
-    signal: AbortSignal,
-  ): Promise<readonly Selector[]> | readonly Selector[];
+  attest(caller: WorkloadCaller, wants: SelectorInterest, signal: AbortSignal): Promise<readonly Selector[]>;
 }
 
 export interface WorkloadCaller {

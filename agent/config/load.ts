@@ -36,7 +36,7 @@ export async function loadAgentConfig(sources: AgentConfigSources): Promise<Agen
     configFlag: sources.flags.config,
     flags: settingFlags(sources.flags, flagProblems),
     flagProblems,
-    rules: (values) => problemsBetween(values, sources),
+    rules: problemsBetween,
   });
   return toAgentConfig(values, sources);
 }

@@ -59,8 +59,7 @@ export class WorkloadCall implements Disposable {
 
   /** Attests again. */
   async selectorsNow(): Promise<readonly Selector[]> {
-    const found = this.#resources.attestation.attest(this.caller, this.#context.signal);
-    return found instanceof Promise ? await this.#interruptible(found) : found;
+    return await this.#interruptible(this.#resources.attestation.attest(this.caller, this.#context.signal));
   }
 
   /**
