@@ -2,11 +2,9 @@ import { generateKey } from "../certs/index.ts";
 import type { Clock, Logger, Metrics, Random } from "../runtime/core/index.ts";
 import type { TrustDomain } from "../spiffe/index.ts";
 import { joinTokenAttestor } from "./attestation/node/join-token.ts";
-import type { NodeAttestor } from "./attestation/node/node-attestor.ts";
-import { x509popAttestor } from "./attestation/node/x509pop.ts";
 import type { BootstrapSource } from "./bootstrap/bundle-source.ts";
 import { bundleFile, bundleUrl, insecureBootstrap, noBootstrap } from "./bootstrap/sources.ts";
-import type { AgentConfig, BootstrapConfig, NodeAttestorConfig } from "./config/index.ts";
+import type { AgentConfig, BootstrapConfig } from "./config/index.ts";
 import { type AgentCore, createAgentCore } from "./core.ts";
 import { workloadKeyMaker } from "./identities/workload-keys.ts";
 import { GrpcLink } from "./link/grpc-link.ts";
@@ -40,8 +38,9 @@ export async function composeCore(
     createLink: (trust) => new GrpcLink({ address: config.server, trustDomain, clock, ...trust }),
     nodeStore: await NodeFiles.open(config.dataDir, trustDomain),
     workloadStore: await TmpfsWorkloadStore.open(config.workloadStateDir, events),
-    attestor: nodeAttestor(config.attestor, random),
+    attestor: joinTokenAttestor(config.joinToken),
     bootstrap: bootstrapSource(trustDomain, config.bootstrap),
+    rebootstrap: config.rebootstrap,
     makeNodeKey: () => generateKey("ec-p256"),
     makeWorkloadKey: workloadKeyMaker(config.workloadKeyType),
     x509CacheMaxSize: config.x509CacheMaxSize,
@@ -49,10 +48,6 @@ export async function composeCore(
     syncIntervalMs: config.syncIntervalMs,
     workloadStreams,
   });
-}
-
-function nodeAttestor(config: NodeAttestorConfig, random: Random): NodeAttestor {
-  return config.kind === "x509pop" ? x509popAttestor(config.files, random) : joinTokenAttestor(config.token);
 }
 
 function bootstrapSource(trustDomain: TrustDomain, config: BootstrapConfig): BootstrapSource {

@@ -127,8 +127,18 @@ describe("X509-SVIDs", () => {
     await world.clock.advance(100);
     for (const watch of watches) assert.equal(watch.view.identities.length, 1);
     assert.equal(world.core.health().parts["x509_svids"], "20");
+    const view = watches.at(-1)?.view;
     for (const watch of watches) watch.close();
-    await world.clock.advance(100);
+    await world.clock.advance(900);
+    assert.equal(
+      world.core.health().parts["x509_svids"],
+      "20",
+      "for a moment, in which the next caller finds its view",
+    );
+    const next = world.watch("unix:uid:29");
+    assert.equal(next.view, view);
+    next.close();
+    await world.clock.advance(1_100);
     assert.equal(world.core.health().parts["x509_svids"], "10");
     // Used most recently, so still here: no request is needed.
     const batches = world.server.batchSizes.length;

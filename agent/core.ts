@@ -9,7 +9,7 @@ import { agentErrors } from "./errors.ts";
 import { type AgentHealth, agentHealth } from "./health/agent-health.ts";
 import { AgentIdentities } from "./identities/identities.ts";
 import type { MakeWorkloadKey } from "./identities/workload-keys.ts";
-import { NodeIdentityKeeper } from "./identity/keeper.ts";
+import { NodeIdentityKeeper, type RebootstrapPolicy } from "./identity/keeper.ts";
 import type { NodeIdentity } from "./identity/node-identity.ts";
 import type { NodeStore } from "./identity/node-store.ts";
 import { agentLimits } from "./limits.ts";
@@ -27,6 +27,8 @@ export interface LinkTrust {
   readonly identity: () => NodeIdentity | undefined;
   /** `undefined`: trust on first use. */
   readonly bundle: () => SpiffeBundle | undefined;
+  /** Set: attestation, and only that, is judged by it instead. */
+  readonly bootstrapBundle: () => SpiffeBundle | undefined;
 }
 
 export interface AgentCoreDeps {
@@ -41,6 +43,7 @@ export interface AgentCoreDeps {
   readonly workloadStore: WorkloadStore | undefined;
   readonly attestor: NodeAttestor;
   readonly bootstrap: BootstrapSource;
+  readonly rebootstrap: RebootstrapPolicy;
   /** A fresh private key for the agent itself; P-256 is what every server takes. */
   readonly makeNodeKey: () => Promise<KeyObject>;
   readonly makeWorkloadKey: MakeWorkloadKey;
@@ -52,12 +55,25 @@ export interface AgentCoreDeps {
   readonly workloadStreams: () => number;
 }
 
+/** What an operator may know of a running agent. */
+export interface AgentInfo {
+  /** The agent's own SVID, DER, leaf first; `undefined` before the first attestation. */
+  readonly chain: readonly Uint8Array[] | undefined;
+  /** Of its trust domain. */
+  readonly bundle: SpiffeBundle;
+  readonly x509Svids: number;
+  readonly jwtSvids: number;
+  /** When its entries were last known to be the server's, Unix milliseconds. */
+  readonly lastSyncAtMs: number | undefined;
+}
+
 export interface AgentCore extends AsyncDisposable {
   readonly identities: Identities;
   readonly state: AgentState;
   /** Resolves once workloads can be served; pending for ever when the agent stops before. */
   readonly ready: Promise<void>;
   health(): AgentHealth;
+  info(): AgentInfo;
   /**
    * Runs until `close()`. Rejects with the ServiceError for which the agent must stop; until then `state.notReady`
    * says whether workloads can be served.
@@ -88,6 +104,7 @@ class Core implements AgentCore {
   readonly identities: AgentIdentities;
   #knowsBundle = false;
   #isSyncing = false;
+  #wasCurrentAtMs: number | undefined;
   #notReady: AgentState["notReady"] = { code: "ERR_AGENT_NOT_READY", message: "the agent is attesting to the server" };
   #isClosed = false;
 
@@ -101,6 +118,7 @@ class Core implements AgentCore {
     this.#link = deps.createLink({
       identity: () => this.#keeper.current,
       bundle: () => (this.#knowsBundle ? this.identities.ownBundle : undefined),
+      bootstrapBundle: () => this.#keeper.bootstrapBundle,
     });
     this.identities = new AgentIdentities(
       {
@@ -136,6 +154,7 @@ class Core implements AgentCore {
       onIdentity: (now, before) => this.#takeIdentity(now, before),
       onBanned: () => this.#wipe(),
       isDistrusted: (authorityId) => this.identities.isDistrusted(authorityId),
+      rebootstrap: deps.rebootstrap,
       hasServableSvid: () => this.identities.hasServableSvid(),
     });
     this.#source = new SyncSource({
@@ -161,7 +180,7 @@ class Core implements AgentCore {
         this.#keeper.reconsider();
       },
       onDenied: (reason, identity) => this.#keeper.denied(reason, identity),
-      onFailed: () => {},
+      onFailed: (error) => this.#keeper.failed(error),
       sink: {
         apply: (set) => {
           const ownBefore = this.identities.ownBundle;
@@ -173,7 +192,10 @@ class Core implements AgentCore {
         },
         entryDigest: () => this.identities.entryDigest(),
         pendingIds: () => this.identities.pendingIds(),
-        setCurrent: (isCurrent) => this.identities.setCurrent(isCurrent),
+        setCurrent: (isCurrent) => {
+          if (!isCurrent) this.#wasCurrentAtMs = this.#source.mode === "poll" ? this.#source.polledAtMs : clock.now();
+          this.identities.setCurrent(isCurrent);
+        },
         status: () => {
           const { x509Svids, jwtSvids } = this.identities.counts();
           return { x509Svids, jwtSvids, workloadStreams: deps.workloadStreams() };
@@ -199,6 +221,18 @@ class Core implements AgentCore {
       isCurrent: this.#sync.isCurrent,
       counts: this.identities.counts(),
     });
+  }
+
+  info(): AgentInfo {
+    const { x509Svids, jwtSvids } = this.identities.counts();
+    const chain = this.#keeper.current?.chain;
+    return { chain, bundle: this.identities.ownBundle, x509Svids, jwtSvids, lastSyncAtMs: this.#lastSyncAtMs() };
+  }
+
+  /** A server that pushes has told everything up to now, as long as the stream is open. */
+  #lastSyncAtMs(): number | undefined {
+    if (!this.#sync.isCurrent) return this.#wasCurrentAtMs;
+    return this.#source.mode === "poll" ? this.#source.polledAtMs : this.#deps.clock.now();
   }
 
   run(): Promise<void> {

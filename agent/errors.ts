@@ -9,8 +9,8 @@ export const agentErrors: ErrorTable<
   | "ERR_AGENT_STOPPING"
   | "ERR_ATTESTATION_REFUSED"
   | "ERR_ATTESTATION_INCONSISTENT"
+  | "ERR_REBOOTSTRAP_UNSUPPORTED"
   | "ERR_JOIN_TOKEN_UNREADABLE"
-  | "ERR_X509POP_FILES"
   | "ERR_SERVER_UNTRUSTED"
   | "ERR_BOOTSTRAP_BUNDLE"
   | "ERR_NODE_STATE_CORRUPT"
@@ -52,8 +52,8 @@ export const agentErrors: ErrorTable<
   ERR_ATTESTATION_REFUSED: {
     status: "permissionDenied",
     meaning:
-      "The server refused the attestation for good: the token is unknown, used or expired, the certificate is not accepted, or the node is banned.",
-    fix: "the message has the server's reason; give the agent a new join token, or a certificate that the server accepts",
+      "The server refused the attestation for good: the token is unknown, used or expired, or the node is banned.",
+    fix: "start the agent with a new join token",
   },
   ERR_ATTESTATION_INCONSISTENT: {
     status: "internal",
@@ -61,20 +61,20 @@ export const agentErrors: ErrorTable<
       "The server's answer to the attestation does not fit: another key, another trust domain, or not under the bundle.",
     fix: "check that the address and the trust domain belong to the same server",
   },
+  ERR_REBOOTSTRAP_UNSUPPORTED: {
+    status: "failedPrecondition",
+    meaning: "rebootstrap is `always`, and this node cannot attest again by itself.",
+    fix: "use a node attestor that lets nodes attest again, or set rebootstrap to auto or never",
+  },
   ERR_JOIN_TOKEN_UNREADABLE: {
     status: "failedPrecondition",
     meaning: "The agent has to attest but has no join token, or the join token file cannot be read.",
     fix: "give --join-token or a readable --join-token-file",
   },
-  ERR_X509POP_FILES: {
-    status: "failedPrecondition",
-    meaning: "A file of x509pop cannot be read, or key and certificate do not belong together.",
-    fix: "correct the files that the message names; they are read at each attempt",
-  },
   ERR_SERVER_UNTRUSTED: {
     status: "unavailable",
     meaning: "The server's certificate does not verify under the trust domain's bundle as the server's SPIFFE ID.",
-    fix: "check address and trust domain; if the CA was replaced while the agent was away, remove bundle.json from its data directory and bootstrap again",
+    fix: "check address and trust domain; if all its authorities were replaced, set rebootstrap, or remove bundle.json from the data directory and bootstrap again",
   },
   ERR_BOOTSTRAP_BUNDLE: {
     status: "failedPrecondition",

@@ -24,6 +24,10 @@ export const agentLimits = {
   executableBytes: { value: 1_073_741_824, reason: "an executable that is hashed; takes under a second of one core" },
   executableDigests: { value: 1_024, reason: "hashes kept of executables; one host runs fewer distinct ones" },
   executableHashesWaiting: { value: 64, reason: "executables being hashed or waiting; each holds a file descriptor" },
+  callerKinds: {
+    value: 1_024,
+    reason: "kinds of callers (same user, groups, executable) whose selectors are kept; one host runs fewer",
+  },
   supplementaryGroups: { value: 1_024, reason: "groups of one caller that become selectors; NFS stops at 16" },
   procStatusBytes: {
     value: 1_048_576,
@@ -36,6 +40,11 @@ export const agentLimits = {
     value: 32,
     reason: "new calls of one uid begun in a turn of the event loop; connections are accepted one a turn",
   },
+  leftViewMs: {
+    value: 1_000,
+    reason: "what a workload may have is kept ready after its last call; programs that fetch and end come in numbers",
+  },
+  leftViews: { value: 64, reason: "such views without a caller; their SVIDs count as in use" },
   svidBatch: { value: 500, reason: "SVIDs in one BatchNewX509SVID; SPIRE's server refuses more than 500 at once" },
   batchesInFlight: { value: 2, reason: "SVID batches under way: one is signed while the next is on the wire" },
   keysInFlight: { value: 4, reason: "keys made together: libuv's pool has four threads" },

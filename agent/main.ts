@@ -27,8 +27,8 @@ const needsOperator: ReadonlySet<string> = new Set([
   "ERR_AGENT_EVICTED",
   "ERR_AGENT_SVID_EXPIRED",
   "ERR_ATTESTATION_REFUSED",
+  "ERR_REBOOTSTRAP_UNSUPPORTED",
   "ERR_JOIN_TOKEN_UNREADABLE",
-  "ERR_X509POP_FILES",
   "ERR_BOOTSTRAP_BUNDLE",
   "ERR_NODE_STATE_CORRUPT",
 ]);
@@ -67,6 +67,7 @@ export async function runAgent(program: AgentProgram): Promise<number> {
       clock: systemClock,
       random: systemRandom,
       logger,
+      log: logger,
       metrics,
       version: program.version,
       inheritedFd: passedSockets(program.env, program.pid)[0]?.fd,

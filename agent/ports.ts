@@ -74,7 +74,12 @@ export interface WithheldIdentity {
 export interface WorkloadAttestor {
   /** Selector type it makes, e.g. `unix`. */
   readonly name: string;
-  attest(caller: WorkloadCaller, wants: SelectorInterest, signal: AbortSignal): Promise<readonly Selector[]>;
+  /** At once where nothing has to be waited for: that is most calls, and waiting costs as much as finding out. */
+  attest(
+    caller: WorkloadCaller,
+    wants: SelectorInterest,
+    signal: AbortSignal,
+  ): Promise<readonly Selector[]> | readonly Selector[];
 }
 
 export interface WorkloadCaller {

@@ -1,4 +1,5 @@
-import { type Listener, listenUnix, RpcRouter } from "../transport/index.ts";
+import { type Listener, listenUnix, RpcRouter, transportLimits, transportMetrics } from "../transport/index.ts";
+import { type LevelledLog, registerAdminApi } from "./admin-api/index.ts";
 import { UnixAttestor, WorkloadAttestation } from "./attestation/workload/index.ts";
 import { type AgentSurroundings, composeCore } from "./compose.ts";
 import type { AgentConfig } from "./config/index.ts";
@@ -11,6 +12,8 @@ import { defaultWorkloadApiConfig, registerWorkloadApi, type WorkloadApi } from 
 export interface StartAgentOptions extends AgentSurroundings {
   /** A listening Workload API socket inherited from the service manager. */
   readonly inheritedFd?: number | undefined;
+  /** For the admin socket. */
+  readonly log: LevelledLog;
 }
 
 export interface Agent extends AsyncDisposable {
@@ -35,6 +38,7 @@ const closeGraceMs = 1_000;
  */
 export async function startAgent(config: AgentConfig, options: StartAgentOptions): Promise<Agent> {
   const { clock, logger, metrics, random } = options;
+  const startedAt = clock.monotonic();
   await using started = new AsyncDisposableStack();
   let api: WorkloadApi | undefined;
   const core = started.use(await composeCore(config, options, () => api?.calls ?? 0));
@@ -46,6 +50,7 @@ export async function startAgent(config: AgentConfig, options: StartAgentOptions
     logger,
     metrics,
   });
+  const transport = transportMetrics(metrics);
   const router = new RpcRouter();
   api = registerWorkloadApi(router, {
     identities: core.identities,
@@ -68,7 +73,7 @@ export async function startAgent(config: AgentConfig, options: StartAgentOptions
       clock,
       random,
       logger,
-      metrics,
+      metrics: transport,
       name: "workload-api",
       path: config.socketPath,
       // Every local process may ask; what it gets depends on what the kernel says it is.
@@ -78,6 +83,16 @@ export async function startAgent(config: AgentConfig, options: StartAgentOptions
       ...(options.inheritedFd === undefined ? {} : { inheritedFd: options.inheritedFd }),
     }),
   );
+  if (config.adminSocketPath !== undefined) {
+    const adminRouter = new RpcRouter();
+    registerAdminApi(adminRouter, { info: () => core.info(), clock, startedAt, log: options.log });
+    const path = config.adminSocketPath;
+    const surroundings = { clock, random, logger, metrics: transport };
+    // For the agent's own user and group: as on SPIRE's agent, the directory's mode decides further.
+    const modes = { mode: 0o770, directoryMode: 0o750 };
+    const limits = transportLimits.adminSocket;
+    started.use(await listenUnix({ ...surroundings, ...modes, limits, router: adminRouter, name: "admin", path }));
+  }
   return new RunningAgent(core, api, listener, started.move(), config.socketPath);
 }
 

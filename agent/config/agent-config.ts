@@ -1,11 +1,11 @@
-import { join, resolve } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { Secret } from "../../runtime/core/index.ts";
 import { defaultSocketPath } from "../../runtime/host/default-sockets.ts";
 import type { ConfigProblem, LogLevel, SettingValues } from "../../runtime/host/index.ts";
 import type { TrustDomain } from "../../spiffe/index.ts";
 import type { JoinTokenSource } from "../attestation/node/join-token.ts";
-import type { X509PopFiles } from "../attestation/node/x509pop.ts";
 import type { WorkloadKeyType } from "../identities/workload-keys.ts";
+import type { RebootstrapPolicy } from "../identity/keeper.ts";
 import type { agentSettings } from "./settings.ts";
 
 /** What the agent runs with. Paths are absolute, durations milliseconds. */
@@ -14,8 +14,11 @@ export interface AgentConfig {
   readonly dataDir: string;
   readonly server: { readonly host: string; readonly port: number };
   readonly socketPath: string;
-  readonly attestor: NodeAttestorConfig;
+  /** `undefined`: there is no admin socket. */
+  readonly adminSocketPath: string | undefined;
+  readonly joinToken: JoinTokenSource;
   readonly bootstrap: BootstrapConfig;
+  readonly rebootstrap: RebootstrapPolicy;
   readonly workloadKeyType: WorkloadKeyType;
   readonly x509CacheMaxSize: number;
   readonly jwtCacheMaxSize: number;
@@ -28,10 +31,6 @@ export interface AgentConfig {
   readonly logLevel: LogLevel;
   readonly statusListener: StatusListenerConfig | undefined;
 }
-
-export type NodeAttestorConfig =
-  | { readonly kind: "join_token"; readonly token: JoinTokenSource }
-  | { readonly kind: "x509pop"; readonly files: X509PopFiles };
 
 export type BootstrapConfig =
   | { readonly kind: "file"; readonly path: string }
@@ -54,8 +53,6 @@ export interface Surroundings {
   readonly uid: number;
 }
 
-const x509pop = "node_attestors.x509pop";
-
 type Values = SettingValues<typeof agentSettings>;
 
 export function toAgentConfig(values: Values, { env, uid }: Surroundings): AgentConfig {
@@ -66,8 +63,10 @@ export function toAgentConfig(values: Values, { env, uid }: Surroundings): Agent
     dataDir,
     server: { host: values.server_address, port: values.server_port },
     socketPath: resolve(values.socket_path ?? defaultSocketPath("agent", env, uid)),
-    attestor: nodeAttestor(values),
+    adminSocketPath: values.admin_socket_path === undefined ? undefined : resolve(values.admin_socket_path),
+    joinToken: joinToken(values),
     bootstrap: bootstrap(values),
+    rebootstrap: { mode: values.rebootstrap, delayMs: values.rebootstrap_delay },
     workloadKeyType: values.workload_x509_svid_key_type,
     x509CacheMaxSize: values.x509_svid_cache_max_size,
     jwtCacheMaxSize: values.jwt_svid_cache_max_size,
@@ -83,7 +82,7 @@ export function toAgentConfig(values: Values, { env, uid }: Surroundings): Agent
 }
 
 /** Rules between settings. */
-export function problemsBetween(values: Values): readonly ConfigProblem[] {
+export function problemsBetween(values: Values, surroundings: Surroundings): readonly ConfigProblem[] {
   const problems: ConfigProblem[] = [];
   const exclusive = (names: readonly string[], isSet: readonly boolean[]): void => {
     const set = names.filter((_, index) => isSet[index] === true);
@@ -91,39 +90,30 @@ export function problemsBetween(values: Values): readonly ConfigProblem[] {
     if (first === undefined || others.length === 0) return;
     problems.push({ where: "", key: first, message: `cannot be combined with ${others.join(", ")}` });
   };
-  const [keyPath, certificatePath, morePath] = x509popPaths(values);
-  const isMeant = (keyPath ?? certificatePath ?? morePath) !== undefined;
-  if (isMeant && (keyPath === undefined || certificatePath === undefined)) {
-    const key = `${x509pop}.${keyPath === undefined ? "private_key_path" : "certificate_path"}`;
-    problems.push({ where: "", key, message: "is required beside the other settings of x509pop" });
-  }
-  exclusive(
-    [`${x509pop}.private_key_path`, "join_token", "join_token_file"],
-    [keyPath !== undefined, values.join_token !== undefined, values.join_token_file !== undefined],
-  );
+  exclusive(["join_token", "join_token_file"], [values.join_token !== undefined, values.join_token_file !== undefined]);
   exclusive(
     ["trust_bundle_path", "trust_bundle_url", "insecure_bootstrap"],
     [values.trust_bundle_path !== undefined, values.trust_bundle_url !== undefined, values.insecure_bootstrap],
   );
+  if (
+    values.rebootstrap !== "never" &&
+    values.trust_bundle_path === undefined &&
+    values.trust_bundle_url === undefined
+  ) {
+    const message = `${values.rebootstrap} needs trust_bundle_path or trust_bundle_url to fetch the bundle from`;
+    problems.push({ where: "", key: "rebootstrap", message });
+  }
+  if (isInReachOfWorkloads(values, surroundings)) {
+    const message = "must not be in or below the directory of socket_path, which every local process may enter";
+    problems.push({ where: "", key: "admin_socket_path", message });
+  }
   return problems;
 }
 
-function x509popPaths(values: Values): readonly (string | undefined)[] {
-  return [
-    values[`${x509pop}.private_key_path`],
-    values[`${x509pop}.certificate_path`],
-    values[`${x509pop}.intermediates_path`],
-  ];
-}
-
-function nodeAttestor(values: Values): NodeAttestorConfig {
-  const [privateKeyPath, certificatePath, intermediatesPath] = x509popPaths(values).map((path) =>
-    path === undefined ? undefined : resolve(path),
-  );
-  if (privateKeyPath === undefined || certificatePath === undefined) {
-    return { kind: "join_token", token: joinToken(values) };
-  }
-  return { kind: "x509pop", files: { privateKeyPath, certificatePath, intermediatesPath } };
+function isInReachOfWorkloads(values: Values, { env, uid }: Surroundings): boolean {
+  if (values.admin_socket_path === undefined) return false;
+  const workloads = resolve(values.socket_path ?? defaultSocketPath("agent", env, uid));
+  return resolve(values.admin_socket_path).startsWith(`${dirname(workloads)}/`);
 }
 
 function joinToken(values: Values): JoinTokenSource {

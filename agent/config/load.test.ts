@@ -25,7 +25,7 @@ describe("loadAgentConfig()", () => {
     const config = await load(enough);
     assert.deepEqual(config.server, { host: "10.0.0.1", port: 8081 });
     assert.equal(config.socketPath, "/run/countersign/agent/public/api.sock");
-    assert.deepEqual(config.attestor, { kind: "join_token", token: { kind: "none" } });
+    assert.deepEqual(config.joinToken, { kind: "none" });
     assert.deepEqual(config.bootstrap, { kind: "none" });
     assert.equal(config.workloadStateDir, "/data/workloads");
     assert.equal(config.holdCurrentMs, 2_000);
@@ -69,25 +69,27 @@ describe("loadAgentConfig()", () => {
     assert.match((await problemsOf({ ...enough, bundleUrl: "http://example.org/b" })).join(), /must be an https URL/);
   });
 
-  it("takes a certificate in place of a token, whole and alone", async () => {
-    const key = "COUNTERSIGN_AGENT_NODE_ATTESTORS_X509POP_PRIVATE_KEY_PATH";
-    const certificate = "COUNTERSIGN_AGENT_NODE_ATTESTORS_X509POP_CERTIFICATE_PATH";
-    const more = "COUNTERSIGN_AGENT_NODE_ATTESTORS_X509POP_INTERMEDIATES_PATH";
-    assert.deepEqual((await load(enough, { [key]: "/k", [certificate]: "/c" })).attestor, {
-      kind: "x509pop",
-      files: { privateKeyPath: "/k", certificatePath: "/c", intermediatesPath: undefined },
-    });
-    const required = "is required beside the other settings of x509pop";
-    for (const [env, problem] of [
-      [{ [key]: "/k" }, `|node_attestors.x509pop.certificate_path|${required}`],
-      [{ [certificate]: "/c" }, `|node_attestors.x509pop.private_key_path|${required}`],
-      [{ [more]: "/m" }, `|node_attestors.x509pop.private_key_path|${required}`],
-    ] as const) {
-      assert.deepEqual(await problemsOf(enough, env), [problem]);
+  it("refuses an admin socket within reach of workloads", async () => {
+    const problem = /admin_socket_path\|must not be in or below the directory of socket_path/;
+    for (const admin of ["/run/public/admin.sock", "/run/public/below/admin.sock", "/run/public/../public/a.sock"]) {
+      const env = { COUNTERSIGN_AGENT_ADMIN_SOCKET_PATH: admin };
+      assert.match((await problemsOf({ ...enough, socket: "/run/public/api.sock" }, env)).join(), problem);
     }
-    assert.deepEqual(await problemsOf({ ...enough, joinToken: "t" }, { [key]: "/k", [certificate]: "/c" }), [
-      "|node_attestors.x509pop.private_key_path|cannot be combined with join_token",
-    ]);
+    const env = { COUNTERSIGN_AGENT_ADMIN_SOCKET_PATH: "/run/public-not/admin.sock" };
+    assert.equal(
+      (await load({ ...enough, socket: "/run/public/api.sock" }, env)).adminSocketPath,
+      "/run/public-not/admin.sock",
+    );
+    const inDefault = { COUNTERSIGN_AGENT_ADMIN_SOCKET_PATH: "/run/countersign/agent/public/admin.sock" };
+    assert.match((await problemsOf(enough, inDefault)).join(), problem);
+  });
+
+  it("refuses a rebootstrap that has no bundle to go by", async () => {
+    const env = { COUNTERSIGN_AGENT_REBOOTSTRAP: "auto" };
+    assert.match((await problemsOf(enough, env)).join(), /rebootstrap\|auto needs trust_bundle_path/);
+    assert.match((await problemsOf({ ...enough, insecureBootstrap: true }, env)).join(), /rebootstrap\|auto needs/);
+    const { rebootstrap } = await load({ ...enough, bundle: "/b.pem" }, env);
+    assert.deepEqual(rebootstrap, { mode: "auto", delayMs: 600_000 });
   });
 
   it("lets flags win over the environment", async () => {

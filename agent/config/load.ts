@@ -36,7 +36,7 @@ export async function loadAgentConfig(sources: AgentConfigSources): Promise<Agen
     configFlag: sources.flags.config,
     flags: settingFlags(sources.flags, flagProblems),
     flagProblems,
-    rules: problemsBetween,
+    rules: (values) => problemsBetween(values, sources),
   });
   return toAgentConfig(values, sources);
 }

@@ -34,15 +34,11 @@ export const agentSettings = {
   socket_path: setting(socketPath.optional(), {
     doc: "Where the Workload API is served. Default: as root /run/countersign/agent/public/api.sock, else below the user's runtime directory.",
   }),
+  admin_socket_path: setting(socketPath.optional(), {
+    doc: "Where SPIRE's agent Debug and Logger services are served, to the agent's user and group. Not served by default; not in or below the directory of socket_path.",
+  }),
   join_token: setting(text(4096).optional(), { doc: "Proves this node once. Readable by whoever sees the process." }),
   join_token_file: setting(path, { doc: "The same, read from a file each time the agent has to attest." }),
-  "node_attestors.x509pop.private_key_path": setting(path, {
-    doc: "PEM file of the key of this node's certificate; with it the agent attests by x509pop instead of a join token.",
-  }),
-  "node_attestors.x509pop.certificate_path": setting(path, {
-    doc: "PEM file of this node's certificate, perhaps followed by intermediates.",
-  }),
-  "node_attestors.x509pop.intermediates_path": setting(path, { doc: "PEM file of more intermediates." }),
   trust_bundle_path: setting(path, { doc: "Bundle to know the server by at first: PEM, or a SPIFFE bundle document." }),
   trust_bundle_url: setting(
     parsed((value): URL => {
@@ -55,6 +51,14 @@ export const agentSettings = {
   insecure_bootstrap: setting(flag, {
     initial: false,
     doc: "Trust the first server that answers. Only for trying things out.",
+  }),
+  rebootstrap: setting(oneOf("never", "auto", "always"), {
+    initial: "never",
+    doc: "When the server's certificate is of authorities that the agent does not know (its data was lost): never, or fetch the bootstrap bundle anew and attest again. always: a node that cannot attest again is an error.",
+  }),
+  rebootstrap_delay: setting(durationMs({ minMs: 0, maxMs: 86_400_000 }), {
+    initial: "10m",
+    doc: "How long that must last before.",
   }),
   workload_x509_svid_key_type: setting(oneOf(...workloadKeyTypes), {
     initial: "ec-p256",

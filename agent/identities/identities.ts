@@ -3,7 +3,6 @@ import type { IssuedJwtSvid, ServerLink } from "../../proto/domain/link.ts";
 import type { Clock, Random, TaskGroup } from "../../runtime/core/index.ts";
 import type { Selector, SpiffeBundle, TrustDomain } from "../../spiffe/index.ts";
 import { type IdentityKey, identityKeyOf, jwtFingerprint, x509Fingerprint } from "../domain/identity-key.ts";
-import { selectorSet } from "../domain/selection.ts";
 import { agentErrors } from "../errors.ts";
 import type { Identities, IdentitySubscription } from "../ports.ts";
 import type { HeldResources } from "../sync/polling/held-resources.ts";
@@ -82,7 +81,7 @@ export class AgentIdentities implements Identities {
       onServerFailed: (error) => deps.events.jwtFailed(error),
     });
     this.#board = new ViewBoard({
-      nowMs: () => clock.now(),
+      clock,
       // SVIDs of such entries go to a store, not to workloads on this host.
       match: (workload) => this.#entries.matching(workload).filter(({ storeSvid }) => !storeSvid),
       content: (matched) => this.#content(matched),
@@ -101,7 +100,7 @@ export class AgentIdentities implements Identities {
   }
 
   subscribe(selectors: readonly Selector[]): IdentitySubscription {
-    return this.#board.subscribe(selectorSet(selectors));
+    return this.#board.subscribe(selectors);
   }
 
   wantsSelector(type: string, prefix: string): boolean {
@@ -243,6 +242,7 @@ export class AgentIdentities implements Identities {
   close(): void {
     this.#fetcher.close();
     this.#cache.clear();
+    this.#board.close();
   }
 
   #content(matched: readonly RegistrationEntry[]) {

@@ -1,11 +1,14 @@
 import type { RegistrationEntry } from "../../proto/domain/entry.ts";
-import { isMatch, type SelectorSet } from "../domain/selection.ts";
+import type { Clock, Timer } from "../../runtime/core/index.ts";
+import type { Selector } from "../../spiffe/index.ts";
+import { isMatch, type SelectorSet, selectorSet } from "../domain/selection.ts";
+import { agentLimits } from "../limits.ts";
 import type { IdentitySubscription, WorkloadView } from "../ports.ts";
 import { isSameContent, type ViewContent } from "./build-view.ts";
 import type { EntryDiff } from "./entry-table.ts";
 
 export interface ViewBoardDeps {
-  readonly nowMs: () => number;
+  readonly clock: Clock;
   readonly match: (workload: SelectorSet) => readonly RegistrationEntry[];
   readonly content: (matched: readonly RegistrationEntry[]) => ViewContent;
   /** A watcher came or went. */
@@ -23,11 +26,14 @@ interface WatchedSet {
   matched: readonly RegistrationEntry[];
   view: WorkloadView;
   watchers: number;
+  /** When the last watcher left; of no meaning while there are any. */
+  leftAtMs: number;
 }
 
 /**
  * The views in use: one per selector set, shared by its watchers, replaced in one assignment. A watcher is told that
- * there is something newer, not what; it takes the newest, so a slow one holds no queue.
+ * there is something newer, not what; it takes the newest, so a slow one holds no queue. A set whose last watcher left
+ * stays for a moment: programs that fetch once and go come in numbers, and the next of them finds its view made.
  */
 export class ViewBoard {
   readonly #deps: ViewBoardDeps;
@@ -35,6 +41,10 @@ export class ViewBoard {
   /** By each selector of the set: entries find the sets they concern through their rarest selector. */
   readonly #bySelector = new Map<string, Set<WatchedSet>>();
   readonly #byEntry = new Map<string, Set<WatchedSet>>();
+  /** Without watchers, those that were left first in front. */
+  readonly #left = new Set<WatchedSet>();
+  readonly #setOf = new WeakMap<readonly Selector[], SelectorSet>();
+  #leaveTimer: Timer | undefined;
   #isCurrent = false;
 
   constructor(deps: ViewBoardDeps) {
@@ -50,9 +60,11 @@ export class ViewBoard {
     return this.#byEntry.has(entryId);
   }
 
-  subscribe(set: SelectorSet): IdentitySubscription {
+  subscribe(selectors: readonly Selector[]): IdentitySubscription {
+    const set = this.#toSet(selectors);
     const watched = this.#sets.get(set.key) ?? this.#open(set);
     watched.watchers += 1;
+    this.#left.delete(watched);
     this.#deps.onWatchersChange();
     return new Subscription(
       () => this.#fresh(watched),
@@ -97,6 +109,10 @@ export class ViewBoard {
     }
   }
 
+  close(): void {
+    this.#leaveTimer?.cancel();
+  }
+
   #open(set: SelectorSet): WatchedSet {
     const matched = this.#deps.match(set);
     const watched: WatchedSet = {
@@ -104,6 +120,7 @@ export class ViewBoard {
       matched: [],
       waiters: new Set(),
       watchers: 0,
+      leftAtMs: 0,
       view: { version: 1, isCurrent: this.#isCurrent, ...this.#deps.content(matched) },
     };
     this.#sets.set(set.key, watched);
@@ -118,9 +135,39 @@ export class ViewBoard {
     watched.watchers -= 1;
     this.#deps.onWatchersChange();
     if (watched.watchers > 0) return;
+    watched.leftAtMs = this.#deps.clock.monotonic();
+    this.#left.add(watched);
+    for (const first of this.#left) {
+      if (this.#left.size <= agentLimits.leftViews.value) break;
+      this.#drop(first);
+    }
+    this.#leaveTimer ??= this.#deps.clock.setTimer(agentLimits.leftViewMs.value, () => this.#dropLeft());
+  }
+
+  #dropLeft(): void {
+    const untilMs = this.#deps.clock.monotonic() - agentLimits.leftViewMs.value;
+    for (const watched of this.#left) if (watched.leftAtMs <= untilMs) this.#drop(watched);
+    const [next] = this.#left;
+    this.#leaveTimer =
+      next === undefined
+        ? undefined
+        : this.#deps.clock.setTimer(Math.max(1, next.leftAtMs - untilMs), () => this.#dropLeft());
+  }
+
+  #drop(watched: WatchedSet): void {
+    this.#left.delete(watched);
     this.#assign(watched, []);
     this.#sets.delete(watched.set.key);
     for (const value of watched.set.values) removeFrom(this.#bySelector, value, watched);
+  }
+
+  /** Attestation hands out one array for equal callers. */
+  #toSet(selectors: readonly Selector[]): SelectorSet {
+    const known = this.#setOf.get(selectors);
+    if (known !== undefined) return known;
+    const set = selectorSet(selectors);
+    this.#setOf.set(selectors, set);
+    return set;
   }
 
   #rematch(watched: WatchedSet): void {
@@ -149,7 +196,7 @@ export class ViewBoard {
 
   /** Timers may be late (a suspended machine), so an SVID that expired is also noticed by whoever looks. */
   #fresh(watched: WatchedSet): WorkloadView {
-    const nowMs = this.#deps.nowMs();
+    const nowMs = this.#deps.clock.now();
     if (watched.view.identities.some(({ expiresAtMs }) => expiresAtMs <= nowMs)) this.#publish(watched);
     return watched.view;
   }

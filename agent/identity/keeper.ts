@@ -4,7 +4,7 @@ import type { ServerLink } from "../../proto/domain/link.ts";
 import { backOffMs, type Clock, type Random } from "../../runtime/core/index.ts";
 import type { SpiffeBundle, TrustDomain } from "../../spiffe/index.ts";
 import { type PermissionDeniedReason, ServiceError } from "../../transport/index.ts";
-import type { NodeAttestor } from "../attestation/node/node-attestor.ts";
+import type { NodeAttestor, NodeProof } from "../attestation/node/node-attestor.ts";
 import type { BootstrapSource } from "../bootstrap/bundle-source.ts";
 import { Wakeup } from "../domain/wakeup.ts";
 import { agentErrors } from "../errors.ts";
@@ -14,6 +14,7 @@ import type { AgentEvents } from "../telemetry/events.ts";
 import { attestNode } from "./attest-node.ts";
 import { type NodeIdentity, nodeIdentity } from "./node-identity.ts";
 import type { NodeState, NodeStore } from "./node-store.ts";
+import { UnknownAuthority } from "./unknown-authority.ts";
 
 export interface NodeIdentityKeeperDeps {
   readonly clock: Clock;
@@ -34,8 +35,17 @@ export interface NodeIdentityKeeperDeps {
   /** The server has banned the agent: everything of its workloads must go. */
   readonly onBanned: () => Promise<void>;
   readonly isDistrusted: (authorityId: string) => boolean;
+  readonly rebootstrap: RebootstrapPolicy;
   /** Is there still something to serve while the agent has no valid identity of its own? */
   readonly hasServableSvid: () => boolean;
+}
+
+/** What to do when the server's certificate is of authorities that are not in the bundle. */
+export interface RebootstrapPolicy {
+  /** `never`: nothing; `auto`: where the node can attest again; `always`: the same, and a node that cannot is an error. */
+  readonly mode: "never" | "auto" | "always";
+  /** How long it must last before the bootstrap bundle is fetched anew, milliseconds. */
+  readonly delayMs: number;
 }
 
 const expiredCheckMs = 15_000;
@@ -54,9 +64,28 @@ export class NodeIdentityKeeper {
   #failures = 0;
   #notBeforeMs = 0;
   #saidExpired = false;
+  readonly #unknown: UnknownAuthority;
+  #rebootstrapFailures = 0;
+  #rebootstrapNotBeforeMs = 0;
+  #bootstrapBundle: SpiffeBundle | undefined;
 
   constructor(deps: NodeIdentityKeeperDeps) {
     this.#deps = deps;
+    this.#unknown = new UnknownAuthority(deps.clock);
+  }
+
+  /** Set while the agent attests under a bootstrap bundle fetched anew: attestation goes by it, and nothing else. */
+  get bootstrapBundle(): SpiffeBundle | undefined {
+    return this.#bootstrapBundle;
+  }
+
+  /** A stream could not be opened, or broke. */
+  failed(error: unknown): void {
+    const isNews = this.#unknown.forMs === undefined;
+    this.#unknown.failed(error);
+    if (!isNews || this.#unknown.forMs === undefined) return;
+    this.#deps.events.authorityUnknown(this.#deps.rebootstrap);
+    this.#wakeup.wake();
   }
 
   get current(): NodeIdentity | undefined {
@@ -75,6 +104,7 @@ export class NodeIdentityKeeper {
 
   /** The server has accepted `identity`; when it is the active one, the one before is of no use any more. */
   async accepted(identity: NodeIdentity | undefined): Promise<void> {
+    this.#unknown.verified();
     const state = this.#state;
     if (state?.previous === undefined || state.active !== identity) return;
     this.#state = { ...state, previous: undefined };
@@ -90,11 +120,11 @@ export class NodeIdentityKeeper {
    * Obtains an identity, then keeps it until `signal` is aborted.
    *
    * @throws ServiceError when the agent must stop: `ERR_AGENT_BANNED`, `ERR_AGENT_EVICTED`, `ERR_AGENT_SVID_EXPIRED`,
-   * `ERR_ATTESTATION_REFUSED`, `ERR_JOIN_TOKEN_UNREADABLE`, `ERR_X509POP_FILES`, `ERR_BOOTSTRAP_BUNDLE`,
-   * `ERR_NODE_STATE_CORRUPT`
+   * `ERR_ATTESTATION_REFUSED`, `ERR_REBOOTSTRAP_UNSUPPORTED`, `ERR_JOIN_TOKEN_UNREADABLE`, `ERR_BOOTSTRAP_BUNDLE`, `ERR_NODE_STATE_CORRUPT`
    */
   async run(signal: AbortSignal): Promise<void> {
     await this.#establish(signal);
+    this.#checkRebootstrap();
     while (!signal.aborted) {
       const state = this.#state;
       if (state === undefined) throw new TypeError("the keeper lost its state");
@@ -145,7 +175,12 @@ export class NodeIdentityKeeper {
       await this.#renew(state, signal);
       return;
     }
-    const next = Math.min(active.notAfterMs, Math.max(dueAt, this.#notBeforeMs));
+    const rebootstrapAt = this.#rebootstrapAtMs();
+    if (now >= rebootstrapAt) {
+      await this.#rebootstrap(state, signal);
+      return;
+    }
+    const next = Math.min(active.notAfterMs, rebootstrapAt, Math.max(dueAt, this.#notBeforeMs));
     await this.#wakeup.sleep(clock, next - now, signal).catch(() => {});
   }
 
@@ -180,6 +215,39 @@ export class NodeIdentityKeeper {
     this.#deps.events.renewed(active.id, active.notAfterMs);
     // Distrusted still: not again before some time has passed.
     if (active.authorityIds.some(this.#deps.isDistrusted)) throw new Error("the new SVID is of a distrusted authority");
+  }
+
+  #checkRebootstrap(): void {
+    const { rebootstrap, events } = this.#deps;
+    if (rebootstrap.mode === "never" || this.#state?.active.canReattest === true) return;
+    if (rebootstrap.mode === "always") {
+      throw agentErrors.error("ERR_REBOOTSTRAP_UNSUPPORTED", "this node cannot attest again, which rebootstrap needs");
+    }
+    events.rebootstrapNeedsToken();
+  }
+
+  /** Wall time; Infinity when it is not due. */
+  #rebootstrapAtMs(): number {
+    const { rebootstrap, clock } = this.#deps;
+    const { forMs } = this.#unknown;
+    if (rebootstrap.mode === "never" || forMs === undefined) return Number.POSITIVE_INFINITY;
+    return Math.max(this.#rebootstrapNotBeforeMs, clock.now() - forMs + rebootstrap.delayMs);
+  }
+
+  /** What the agent has stays as it is until a server has proved itself under the new bundle and taken the node. */
+  async #rebootstrap(state: NodeState, signal: AbortSignal): Promise<void> {
+    const { clock, random, events } = this.#deps;
+    try {
+      await this.#attestOnce(signal, state.proofDigest);
+      this.#rebootstrapFailures = 0;
+    } catch (error) {
+      if (signal.aborted) return;
+      if (deniedReason(error) === "agentBanned") await this.#handleBanned();
+      const delayMs = backOffMs(this.#rebootstrapFailures, backOffs.attest, random);
+      this.#rebootstrapFailures += 1;
+      this.#rebootstrapNotBeforeMs = clock.now() + delayMs;
+      events.rebootstrapFailed(error, delayMs);
+    }
   }
 
   async #adopt(state: NodeState): Promise<void> {
@@ -222,15 +290,33 @@ export class NodeIdentityKeeper {
     const { attestor, events } = this.#deps;
     const proof = await attestor.prepare();
     const proofDigest = createHash("sha256").update(proof.payload).digest("hex");
-    const maySayAgain = attestor.isReusable || this.#state?.active.canReattest === true;
-    if (proofDigest === spentDigest && !maySayAgain) {
+    if (proofDigest === spentDigest && this.#state?.active.canReattest !== true) {
       throw agentErrors.error("ERR_AGENT_EVICTED", "the agent has used its join token up, and has no other");
     }
     await this.#ensureBundle(signal);
-    const { identity, bundle } = await attestNode(this.#deps, proof, signal);
+    const { identity, bundle } = await this.#attestUnder(proof, signal);
     await this.#takeBundle(bundle);
+    this.#unknown.verified();
     await this.#adopt({ active: identity, previous: undefined, proofDigest });
     events.attested(identity.id, identity.notAfterMs);
+  }
+
+  /** Under the bundle that the agent has, or, when a rebootstrap is due, under the bootstrap bundle as it is now. */
+  async #attestUnder(proof: NodeProof, signal: AbortSignal): ReturnType<typeof attestNode> {
+    const { clock, bootstrap, events } = this.#deps;
+    try {
+      if (clock.now() >= this.#rebootstrapAtMs()) {
+        events.rebootstrapping();
+        this.#bootstrapBundle = await bootstrap.fetch(signal);
+      }
+      const bundle = (): SpiffeBundle | undefined => this.#bootstrapBundle ?? this.#deps.bundle();
+      return await attestNode({ ...this.#deps, bundle }, proof, signal);
+    } catch (error) {
+      this.failed(error);
+      throw error;
+    } finally {
+      this.#bootstrapBundle = undefined;
+    }
   }
 
   async #ensureBundle(signal: AbortSignal): Promise<void> {
@@ -305,7 +391,6 @@ export class NodeIdentityKeeper {
 const finalCodes: ReadonlySet<string> = new Set([
   "ERR_ATTESTATION_REFUSED",
   "ERR_JOIN_TOKEN_UNREADABLE",
-  "ERR_X509POP_FILES",
   "ERR_AGENT_EVICTED",
   "ERR_AGENT_BANNED",
 ]);
@@ -314,8 +399,6 @@ const finalCodes: ReadonlySet<string> = new Set([
 function isDeadEnd(error: unknown): boolean {
   return (
     error instanceof ServiceError &&
-    ["ERR_ATTESTATION_REFUSED", "ERR_JOIN_TOKEN_UNREADABLE", "ERR_X509POP_FILES", "ERR_AGENT_EVICTED"].includes(
-      error.code,
-    )
+    ["ERR_ATTESTATION_REFUSED", "ERR_JOIN_TOKEN_UNREADABLE", "ERR_AGENT_EVICTED"].includes(error.code)
   );
 }

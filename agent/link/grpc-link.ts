@@ -35,6 +35,8 @@ export interface GrpcLinkOptions {
   readonly identity: () => NodeIdentity | undefined;
   /** `undefined`: trust on first use. */
   readonly bundle: () => SpiffeBundle | undefined;
+  /** Set: attestation, and only that, is judged by it instead. */
+  readonly bootstrapBundle: () => SpiffeBundle | undefined;
 }
 
 /** Finds out that the server's host vanished, milliseconds; TCP alone would take a quarter of an hour. */
@@ -47,13 +49,16 @@ const keepAlive = { everyMs: 30_000, timeoutMs: 10_000 };
 export class GrpcLink implements ServerLink {
   readonly #options: GrpcLinkOptions;
   readonly #verifier: ServerVerifier;
+  readonly #attestationVerifier: ServerVerifier;
   /** Without client certificate, for attestation. */
   #anonymous: RpcChannel | undefined;
   #authenticated: RpcChannel | undefined;
 
   constructor(options: GrpcLinkOptions) {
     this.#options = options;
-    this.#verifier = new ServerVerifier(options.trustDomain, options.bundle, options.clock);
+    const { trustDomain, bundle, bootstrapBundle, clock } = options;
+    this.#verifier = new ServerVerifier(trustDomain, bundle, clock);
+    this.#attestationVerifier = new ServerVerifier(trustDomain, () => bootstrapBundle() ?? bundle(), clock);
   }
 
   async attest(request: AttestRequest): Promise<AttestResult> {
@@ -153,11 +158,12 @@ export class GrpcLink implements ServerLink {
 
   #dial(identity: NodeIdentity | undefined): RpcChannel {
     const { address, clock } = this.#options;
+    const verifier = identity === undefined ? this.#attestationVerifier : this.#verifier;
     return dialTls({
       address,
       clock,
       keepAlive,
-      verifyServer: (chain) => this.#verifier.verify(chain),
+      verifyServer: (chain) => verifier.verify(chain),
       ...(identity === undefined ? {} : { identity: () => ({ chain: identity.chain, key: identity.key }) }),
     });
   }

@@ -180,6 +180,22 @@ export function createAgentEvents(logger: Logger, metrics: Metrics) {
     storeFailed(error: unknown): void {
       logger.error(errorFields(error), "state could not be stored");
     },
+    authorityUnknown({ mode, delayMs }: { readonly mode: string; readonly delayMs: number }): void {
+      const when = mode === "never" ? {} : { rebootstrap_after_ms: delayMs };
+      logger.error(
+        { rebootstrap: mode, ...when },
+        "the server's certificate is of an authority the agent does not know",
+      );
+    },
+    rebootstrapping(): void {
+      logger.warn({}, "the server's authority is still unknown; the bootstrap bundle is fetched anew");
+    },
+    rebootstrapFailed(error: unknown, delayMs: number): void {
+      repeats.warn("rebootstrapFailed", error, { ...errorFields(error), retry_ms: delayMs }, "rebootstrap failed");
+    },
+    rebootstrapNeedsToken(): void {
+      logger.warn({}, "this node cannot attest again by itself: a rebootstrap will need a new join token");
+    },
     insecureBootstrap(): void {
       logger.warn({}, "insecure bootstrap: the first server that answers is trusted");
     },

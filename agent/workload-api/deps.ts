@@ -5,7 +5,7 @@ import type { WorkloadApiConfig } from "./config.ts";
 
 /** Who is calling, as selectors; `WorkloadAttestation` is one. Returns the same array while nothing changed. */
 export interface CallerAttestation {
-  attest(caller: WorkloadCaller, signal: AbortSignal): Promise<readonly Selector[]>;
+  attest(caller: WorkloadCaller, signal: AbortSignal): Promise<readonly Selector[]> | readonly Selector[];
   /** Asked after entries changed: is there reason to attest open callers again? */
   interestChanged(): boolean;
 }

@@ -59,7 +59,8 @@ export class WorkloadCall implements Disposable {
 
   /** Attests again. */
   async selectorsNow(): Promise<readonly Selector[]> {
-    return await this.#interruptible(this.#resources.attestation.attest(this.caller, this.#context.signal));
+    const found = this.#resources.attestation.attest(this.caller, this.#context.signal);
+    return found instanceof Promise ? await this.#interruptible(found) : found;
   }
 
   /**

@@ -1,6 +1,5 @@
 import { type ConfigProblem, loadProgramSettings, type SettingSources } from "../../runtime/host/index.ts";
 import { lifeWarnings } from "../authority/schedule.ts";
-import { nodeAttestorProblems } from "./node-attestors.ts";
 import { type ServerConfig, toServerConfig } from "./server-config.ts";
 import { serverSettings } from "./settings.ts";
 import { upstreamProblems } from "./upstream.ts";
@@ -41,7 +40,7 @@ export async function loadServerConfig(sources: ServerConfigSources): Promise<Se
     configFlag: sources.flags.config,
     flags: settingFlags(sources.flags, flagProblems),
     flagProblems,
-    rules: (values) => [...upstreamProblems(values), ...nodeAttestorProblems(values)],
+    rules: upstreamProblems,
   });
   return toServerConfig(values, { env: sources.env, uid: sources.uid ?? process.getuid?.() ?? 0 });
 }

@@ -110,7 +110,6 @@ export class AgentWorld {
       createLink: (trust) => this.server.link(trust),
       attestor: {
         type: "join_token",
-        isReusable: false,
         prepare: async () => ({ payload: Buffer.from(this.token), answer: async () => new Uint8Array() }),
       },
       bootstrap: { isRetryable: false, fetch: async () => this.server.issuer.bundle() },
@@ -119,6 +118,7 @@ export class AgentWorld {
       x509CacheMaxSize: 1000,
       jwtCacheMaxSize: 1000,
       syncIntervalMs: 5_000,
+      rebootstrap: { mode: "never", delayMs: 600_000 },
       workloadStreams: () => 0,
       ...this.overrides,
     });

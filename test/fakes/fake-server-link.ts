@@ -32,6 +32,7 @@ import {
   transportErrors,
 } from "../../transport/index.ts";
 import { FakeIssuer } from "./fake-issuer.ts";
+import { SpireEntries } from "./spire-entries.ts";
 
 const serverErrors = defineErrors({
   ERR_FAKE_DENIED: { status: "permissionDenied", meaning: "The agent is refused.", fix: "see the reason" },
@@ -89,6 +90,9 @@ export class FakeServer {
   /** Has a sync service; otherwise agents must poll. */
   pushes = true;
   polls = 0;
+  /** Every agent is refused for this reason. */
+  refuses: PermissionDeniedReason | undefined;
+  readonly spire = new SpireEntries();
   /** Trust domains whose bundles cannot be fetched. */
   readonly failingBundles = new Set<string>();
   readonly #bundles = new Map<string, SpiffeBundle>();
@@ -305,6 +309,7 @@ export class FakeServer {
   /** First use of a pending serial makes it the only one. */
   authenticate(serial: string | undefined): FakeNode {
     if (this.isDown) throw lost();
+    if (this.refuses !== undefined) throw denied(this.refuses);
     const nodes = [...this.nodes.values()];
     const node = nodes.find((one) => one.serial === serial || (one.pendingSerial === serial && serial !== ""));
     if (serial === undefined || node === undefined) {

@@ -161,7 +161,6 @@ function defaultConfig(directory: string): ServerConfig {
     logLevel: "error",
     auditLog: false,
     rateLimits: "off",
-    nodeAttestors: { joinToken: true, x509pop: undefined },
     pruneNodes: undefined,
     upstream: { kind: "none" },
     statusListener: undefined,

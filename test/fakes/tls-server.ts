@@ -6,10 +6,22 @@ import { encodeIssueResult, encodeJwtSvid, encodeX509Svid } from "../../proto/co
 import { decodeAgentMessage, decodeHello, encodeServerMessage } from "../../proto/convert/sync.ts";
 import { agentService, bundleService, svidService, syncService } from "../../proto/services.ts";
 import { systemClock } from "../../runtime/core/index.ts";
-import { SpiffeId, verifyX509Svid } from "../../spiffe/index.ts";
-import { commonErrors, listenTls, type RpcContext, RpcRouter, type TlsListener } from "../../transport/index.ts";
+import { SpiffeId, TrustDomain, verifyX509Svid } from "../../spiffe/index.ts";
+import {
+  commonErrors,
+  defineErrors,
+  listenTls,
+  type RpcContext,
+  RpcRouter,
+  type TlsListener,
+} from "../../transport/index.ts";
 import type { FakeServer } from "./fake-server-link.ts";
 import { generateKeyAtOnce } from "./keys.ts";
+import { serveSpireEntries } from "./spire-entries.ts";
+
+const fakeErrors = defineErrors({
+  ERR_FAKE_NO_BUNDLE: { status: "notFound", meaning: "There is no such bundle.", fix: "another trust domain" },
+});
 
 export interface TlsServerOptions {
   /** What the server shows itself as. Default: as it should. */
@@ -46,7 +58,22 @@ function routerOf(server: FakeServer): RpcRouter {
       return;
     }
   });
-  router.unary(bundleService.GetBundle, async () => encodeBundle(server.issuer.bundle()));
+  router.unary(bundleService.GetBundle, async () => {
+    return encodeBundle(server.bundle(server.issuer.trustDomain) ?? server.issuer.bundle());
+  });
+  router.unary(bundleService.GetFederatedBundle, async ({ trust_domain }, context) => {
+    server.authenticate(serialOf(context));
+    server.spire.calls.push(`bundle ${trust_domain}`);
+    const bundle = server.bundle(TrustDomain.parseNameOrId(trust_domain));
+    if (bundle === undefined) throw fakeErrors.error("ERR_FAKE_NO_BUNDLE", "bundle not found");
+    return encodeBundle(bundle);
+  });
+  router.unary(agentService.PostStatus, async ({ agent_version }, context) => {
+    server.authenticate(serialOf(context));
+    server.spire.version = agent_version;
+    return {};
+  });
+  serveSpireEntries(router, server, serialOf);
   router.unary(agentService.RenewAgent, async ({ params }, context) => ({
     svid: encodeX509Svid(server.renew(serialOf(context), params?.csr ?? new Uint8Array())),
   }));

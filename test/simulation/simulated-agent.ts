@@ -150,7 +150,6 @@ export class SimulatedAgent {
       workloadStore: life.port(this.#workloads),
       attestor: {
         type: "join_token",
-        isReusable: false,
         prepare: async () => ({ payload: Buffer.from(this.token), answer: async () => new Uint8Array() }),
       },
       bootstrap: { isRetryable: true, fetch: bootstrap },
@@ -159,6 +158,7 @@ export class SimulatedAgent {
       x509CacheMaxSize: 1_000,
       jwtCacheMaxSize: 1_000,
       syncIntervalMs: 5_000,
+      rebootstrap: { mode: "never", delayMs: 600_000 },
       workloadStreams: () => 0,
     });
     this.#core = core;

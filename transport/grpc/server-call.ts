@@ -20,6 +20,9 @@ const lingerMs = 1_000;
 /** Why nothing can be done with a call that ended well. Made once: an error per call would cost more than the call. */
 const callOver = transportErrors.error("ERR_CALL_CANCELLED", "the call is over");
 
+/** How most streams end. Made once for the same reason. */
+const callerGone = transportErrors.error("ERR_CALL_CANCELLED", "the caller went away");
+
 /** What a call needs of its connection. */
 export interface CallOwner {
   readonly peer: Peer;
@@ -272,7 +275,7 @@ export class ServerCall implements WireCall, RpcContext {
   }
 
   #onStreamClosed(): void {
-    if (this.#outcome === undefined) this.end(transportErrors.error("ERR_CALL_CANCELLED", "the caller went away"));
+    if (this.#outcome === undefined) this.end(callerGone);
     const { metrics, name, clock, router } = this.#owner.deps;
     const method = router.method(this.method);
     const label = method === undefined ? "unknown" : this.method;

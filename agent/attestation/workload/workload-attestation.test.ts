@@ -44,7 +44,7 @@ test("one failed attestor fails the whole: never fewer selectors", async () => {
     throw new Error("daemon is down");
   });
   const subject = attestation([fixed("unix", "uid:1"), failing]);
-  await assert.rejects(subject.attest(callerOfProcess(process.pid), never), {
+  await assert.rejects(async () => await subject.attest(callerOfProcess(process.pid), never), {
     code: "ERR_ATTESTATION_FAILED",
     status: "unavailable",
     message: "workload attestor docker failed",
@@ -58,9 +58,13 @@ test("an attestor's own code reaches the caller; that it is somebody else wins o
     });
   const caller = callerOfProcess(process.pid);
   const large = failing("a", "ERR_EXECUTABLE_TOO_LARGE");
-  await assert.rejects(attestation([large]).attest(caller, never), { code: "ERR_EXECUTABLE_TOO_LARGE" });
+  await assert.rejects(async () => await attestation([large]).attest(caller, never), {
+    code: "ERR_EXECUTABLE_TOO_LARGE",
+  });
   const mismatch = failing("b", "ERR_CALLER_MISMATCH");
-  await assert.rejects(attestation([large, mismatch]).attest(caller, never), { code: "ERR_CALLER_MISMATCH" });
+  await assert.rejects(async () => await attestation([large, mismatch]).attest(caller, never), {
+    code: "ERR_CALLER_MISMATCH",
+  });
 });
 
 test("an attestor that does not answer is given up after the time-out and told so", async () => {
@@ -73,7 +77,7 @@ test("an attestor that does not answer is given up after the time-out and told s
     return new Promise(() => {});
   });
   const subject = attestation([fixed("unix", "uid:1"), hanging], { clock });
-  const refused = assert.rejects(subject.attest(callerOfProcess(process.pid), never), {
+  const refused = assert.rejects(async () => await subject.attest(callerOfProcess(process.pid), never), {
     code: "ERR_ATTESTOR_TIMEOUT",
   });
   await clock.advance(5_000);
@@ -88,17 +92,20 @@ test("the process is looked at again after the last attestor: one that ended mea
     caller.process.isGone = true;
     return [Selector.of("unix", "uid:1")];
   });
-  await assert.rejects(attestation([ending]).attest(caller, never), { code: "ERR_CALLER_GONE" });
+  await assert.rejects(async () => await attestation([ending]).attest(caller, never), { code: "ERR_CALLER_GONE" });
 });
 
 test("an aborted call aborts its attestors and rejects with its reason", async () => {
   const controller = new AbortController();
   const reason = new Error("cancelled");
   const subject = attestation([attestor("unix", () => new Promise(() => {}))]);
-  const refused = assert.rejects(subject.attest(callerOfProcess(process.pid), controller.signal), reason);
+  const refused = assert.rejects(
+    async () => await subject.attest(callerOfProcess(process.pid), controller.signal),
+    reason,
+  );
   controller.abort(reason);
   await refused;
-  await assert.rejects(subject.attest(callerOfProcess(process.pid), controller.signal), reason);
+  await assert.rejects(async () => await subject.attest(callerOfProcess(process.pid), controller.signal), reason);
 });
 
 test("interest has changed when an attestor would be told something else, and not before", async () => {

@@ -38,6 +38,7 @@ export class WorkloadAttestation {
   readonly #interest: InterestMemory;
   readonly #attested: ReturnType<Metrics["counter"]>;
   readonly #merged = new WeakMap<ProcessHandle, Merged>();
+  readonly #mergedByPart = new WeakMap<readonly Selector[], Merged>();
 
   constructor(deps: WorkloadAttestationDeps) {
     this.#deps = deps;
@@ -56,15 +57,27 @@ export class WorkloadAttestation {
    * @throws ServiceError ERR_CALLER_GONE, ERR_CALLER_MISMATCH, ERR_ATTESTOR_TIMEOUT, ERR_ATTESTATION_FAILED or the
    *   attestor's own code; `signal.reason` when aborted
    */
-  async attest(caller: WorkloadCaller, signal: AbortSignal): Promise<readonly Selector[]> {
+  attest(caller: WorkloadCaller, signal: AbortSignal): Promise<readonly Selector[]> | readonly Selector[] {
     signal.throwIfAborted();
     const cut = new AbortController();
+    const started = this.#deps.attestors.map((attestor) => this.#start(attestor, caller, cut.signal));
+    const outcomes = started.filter((outcome): outcome is Outcome => !(outcome instanceof Promise));
+    return outcomes.length === started.length
+      ? this.#conclude(caller, outcomes)
+      : this.#awaited(caller, started, signal, cut);
+  }
+
+  async #awaited(
+    caller: WorkloadCaller,
+    started: readonly (Promise<Outcome> | Outcome)[],
+    signal: AbortSignal,
+    cut: AbortController,
+  ): Promise<readonly Selector[]> {
     const onAbort = (): void => cut.abort(signal.reason);
     signal.addEventListener("abort", onAbort);
     const timer = this.#deps.clock.setTimer(this.#timeoutMs, () => cut.abort(timedOut(this.#timeoutMs)));
     try {
-      const runs = this.#deps.attestors.map((attestor) => this.#run(attestor, caller, cut.signal));
-      const outcomes = await Promise.all(runs);
+      const outcomes = await Promise.all(started);
       signal.throwIfAborted();
       return this.#conclude(caller, outcomes);
     } finally {
@@ -78,12 +91,14 @@ export class WorkloadAttestation {
     return this.#interest.hasChanged();
   }
 
-  async #run(attestor: WorkloadAttestor, caller: WorkloadCaller, signal: AbortSignal): Promise<Outcome> {
+  #start(attestor: WorkloadAttestor, caller: WorkloadCaller, signal: AbortSignal): Promise<Outcome> | Outcome {
+    const failed = (error: unknown): Outcome => ({ kind: "failed", attestor: attestor.name, error });
+    const found = (selectors: readonly Selector[]): Outcome => ({ kind: "selectors", selectors });
     try {
-      const selectors = await until(signal, attestor.attest(caller, this.#interest, signal));
-      return { kind: "selectors", selectors };
+      const answer = attestor.attest(caller, this.#interest, signal);
+      return answer instanceof Promise ? until(signal, answer).then(found, failed) : found(answer);
     } catch (error) {
-      return { kind: "failed", attestor: attestor.name, error };
+      return failed(error);
     }
   }
 
@@ -105,11 +120,13 @@ export class WorkloadAttestation {
   #merge(caller: WorkloadCaller, outcomes: readonly Outcome[]): readonly Selector[] {
     const parts = outcomes.map((outcome) => (outcome.kind === "selectors" ? outcome.selectors : []));
     const last = this.#merged.get(caller.process);
-    if (last !== undefined && parts.every((part, index) => part === last.parts[index])) return last.selectors;
-    const sorted = sortSelectors(parts.flat());
-    const selectors = last !== undefined && sameSelectors(sorted, last.selectors) ? last.selectors : sorted;
-    this.#merged.set(caller.process, { parts, selectors });
-    return selectors;
+    if (last !== undefined && isMadeOf(last, parts)) return last.selectors;
+    // Attestors that hand out one array for equal facts let callers of one kind share the merged one, too.
+    const shared = parts[0] === undefined ? undefined : this.#mergedByPart.get(parts[0]);
+    const merged = shared !== undefined && isMadeOf(shared, parts) ? shared : merge(parts, last);
+    this.#merged.set(caller.process, merged);
+    if (parts[0] !== undefined) this.#mergedByPart.set(parts[0], merged);
+    return merged.selectors;
   }
 
   #refused(error: ServiceError): ServiceError {
@@ -125,6 +142,16 @@ function until<T>(signal: AbortSignal, work: Promise<T>): Promise<T> {
     signal.addEventListener("abort", onAbort, { once: true });
     work.then(resolve, reject).finally(() => signal.removeEventListener("abort", onAbort));
   });
+}
+
+function isMadeOf(merged: Merged, parts: Merged["parts"]): boolean {
+  return parts.length === merged.parts.length && parts.every((part, index) => part === merged.parts[index]);
+}
+
+function merge(parts: Merged["parts"], last: Merged | undefined): Merged {
+  const sorted = sortSelectors(parts.flat());
+  const isSame = last !== undefined && sameSelectors(sorted, last.selectors);
+  return { parts, selectors: isSame ? last.selectors : sorted };
 }
 
 function worst(errors: readonly ServiceError[]): ServiceError {

@@ -9,7 +9,6 @@ import {
   type NodeAttestationResult,
   type NodeAttestor,
 } from "../../attestation/index.ts";
-import { rateAddress } from "../../authorization/index.ts";
 import { errorByCode } from "../../error-by-code.ts";
 import { serverErrors } from "../../errors.ts";
 import type { Issuance } from "../../issuance/ports.ts";
@@ -122,10 +121,7 @@ async function converse(
     signal.addEventListener("abort", () => reject(signal.reason), { once: true });
   });
   try {
-    return await Promise.race([
-      attestor.attest(payload, boundedAsk, signal, { address: rateAddress(call.caller) }),
-      ended,
-    ]);
+    return await Promise.race([attestor.attest(payload, boundedAsk, signal), ended]);
   } finally {
     timer.cancel();
   }

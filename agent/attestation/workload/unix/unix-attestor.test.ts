@@ -92,9 +92,9 @@ test("a caller whose uid, gid or groups in /proc are not the kernel's at connect
   const procRoot = fakeProc(context, webStatus, "/usr/bin/web");
   const { attestor } = setUp(context, { procRoot });
   for (const lie of [{ uid: 0 }, { gid: 0 }, { groups: [1002, 1003] }, { groups: [1002, 1003, 1004, 0] }]) {
-    await assert.rejects(attestor.attest(web(lie), wanting()), { code: "ERR_CALLER_MISMATCH" });
+    await assert.rejects(async () => await attestor.attest(web(lie), wanting()), { code: "ERR_CALLER_MISMATCH" });
   }
-  await assert.doesNotReject(attestor.attest(web({ groups: [1004, 1003, 1002] }), wanting()));
+  await assert.doesNotReject(async () => await attestor.attest(web({ groups: [1004, 1003, 1002] }), wanting()));
 });
 
 test("a caller that changes its user after it was attested is refused the next time", async (context) => {
@@ -103,7 +103,7 @@ test("a caller that changes its user after it was attested is refused the next t
   const caller = web();
   await attestor.attest(caller, wanting());
   writeFileSync(join(procRoot, "77", "status"), webStatus.replace("\t1001\t1001", "\t1001\t0"));
-  await assert.rejects(attestor.attest(caller, wanting()), { code: "ERR_CALLER_MISMATCH" });
+  await assert.rejects(async () => await attestor.attest(caller, wanting()), { code: "ERR_CALLER_MISMATCH" });
 });
 
 test("an executable that cannot be read fails the attestation only where an entry asks for it", async (context) => {
@@ -114,7 +114,9 @@ test("an executable that cannot be read fails the attestation only where an entr
     false,
   );
   for (const prefix of ["unix:path:", "unix:sha256:"]) {
-    await assert.rejects(attestor.attest(web(), wanting(prefix)), { code: "ERR_EXECUTABLE_UNREADABLE" });
+    await assert.rejects(async () => await attestor.attest(web(), wanting(prefix)), {
+      code: "ERR_EXECUTABLE_UNREADABLE",
+    });
   }
 });
 
@@ -133,17 +135,21 @@ test("a caller in another user namespace has no selectors of its executable, wha
 test("a process that is gone is told from one that cannot be read", async (context) => {
   const { attestor } = setUp(context, { procRoot: fakeProc(context, webStatus) });
   const caller = web({ pid: 78, process: new FakeProcess(78) });
-  await assert.rejects(attestor.attest(caller, wanting()), { code: "ERR_ATTESTATION_FAILED" });
+  await assert.rejects(async () => await attestor.attest(caller, wanting()), { code: "ERR_ATTESTATION_FAILED" });
   const process = new FakeProcess(78);
   process.isGone = true;
-  await assert.rejects(attestor.attest(web({ pid: 78, process }), wanting()), { code: "ERR_CALLER_GONE" });
+  await assert.rejects(async () => await attestor.attest(web({ pid: 78, process }), wanting()), {
+    code: "ERR_CALLER_GONE",
+  });
 });
 
 test("more groups than the limit fail the attestation and are not cut short", async (context) => {
   const groups = Array.from({ length: 1_025 }, (_, index) => index + 5_000);
   const status = webStatus.replace("1002 1003 1004", groups.join(" "));
   const { attestor } = setUp(context, { procRoot: fakeProc(context, status, "/usr/bin/web") });
-  await assert.rejects(attestor.attest(web({ groups }), wanting()), { code: "ERR_ATTESTATION_FAILED" });
+  await assert.rejects(async () => await attestor.attest(web({ groups }), wanting()), {
+    code: "ERR_ATTESTATION_FAILED",
+  });
 });
 
 test("sha256 is of the running file, and only made when an entry asks for it", async (context) => {
@@ -167,15 +173,32 @@ test("an executable over the size limit is refused where sha256 is asked for", a
   const { attestor, folder } = setUp(context, { maxExecutableBytes: 10 });
   const program = await startProgram(context, join(folder, "app"));
   const caller = callerOfProcess(program.pid);
-  await assert.doesNotReject(attestor.attest(caller, wanting("unix:path:")));
-  await assert.rejects(attestor.attest(caller, wanting("unix:sha256:")), { code: "ERR_EXECUTABLE_TOO_LARGE" });
+  await assert.doesNotReject(async () => await attestor.attest(caller, wanting("unix:path:")));
+  await assert.rejects(async () => await attestor.attest(caller, wanting("unix:sha256:")), {
+    code: "ERR_EXECUTABLE_TOO_LARGE",
+  });
 });
 
 test("a process that becomes another program while it is hashed is refused", async (context) => {
   const procRoot = fakeProc(context, webStatus, "/bin/cat");
   const { attestor } = setUp(context, { procRoot });
-  const attesting = attestor.attest(web(), wanting("unix:sha256:"));
+  const attesting = Promise.resolve(attestor.attest(web(), wanting("unix:sha256:")));
   rmSync(join(procRoot, "77", "exe"));
   symlinkSync("/bin/sh", join(procRoot, "77", "exe"));
   await assert.rejects(attesting, { code: "ERR_ATTESTATION_FAILED" });
+});
+
+test("callers of whom the same is true get one array; who differs gets another", async (context) => {
+  const procRoot = fakeProc(context, webStatus, "/usr/bin/web");
+  const { attestor } = setUp(context, { procRoot });
+  const first = await attestor.attest(web(), wanting());
+  assert.equal(await attestor.attest(web(), wanting()), first);
+  const other = fakeProc(context, webStatus, "/usr/bin/other");
+  const { attestor: elsewhere } = setUp(context, { procRoot: other });
+  assert.notDeepEqual((await elsewhere.attest(web(), wanting())).map(String), first.map(String));
+  rmSync(join(procRoot, "77", "exe"));
+  symlinkSync("/usr/bin/other", join(procRoot, "77", "exe"));
+  const moved = await attestor.attest(web(), wanting());
+  assert.notEqual(moved, first);
+  assert.ok(moved.map(String).includes("unix:path:/usr/bin/other"));
 });

@@ -19,12 +19,15 @@ export interface UnixAttestorOptions {
   readonly procRoot?: string;
 }
 
-/** What was found last time, so that a caller that did not change costs three system calls and no allocation to speak of. */
-interface Finding {
+interface Facts {
   readonly credentialLines: string;
   readonly credentials: ProcessCredentials;
   readonly path: string | undefined;
   readonly digest: string | undefined;
+}
+
+/** What was found last time, so that a caller that did not change costs three system calls and no allocation to speak of. */
+interface Finding extends Facts {
   readonly namesVersion: number;
   readonly selectors: readonly Selector[];
 }
@@ -51,6 +54,8 @@ export class UnixAttestor implements WorkloadAttestor, AsyncDisposable {
   readonly #thread: HashThread;
   readonly #digests: ExecutableDigests;
   readonly #findings = new WeakMap<ProcessHandle, Finding>();
+  /** Selectors by the facts that make them. */
+  readonly #known = new Map<string, readonly Selector[]>();
 
   constructor(clock: Clock, options: UnixAttestorOptions = {}) {
     const fileBytes = agentLimits.accountFileBytes.value;
@@ -68,37 +73,53 @@ export class UnixAttestor implements WorkloadAttestor, AsyncDisposable {
     this.#digests = new ExecutableDigests(this.#thread, digestOptions, clock);
   }
 
-  /** The same array as last time for this process handle when nothing changed. */
-  async attest(caller: WorkloadCaller, wants: SelectorInterest): Promise<readonly Selector[]> {
+  /** The same array as last time for this process handle when nothing changed. Waits only for an executable's hash. */
+  attest(caller: WorkloadCaller, wants: SelectorInterest): Promise<readonly Selector[]> | readonly Selector[] {
     const last = this.#findings.get(caller.process);
     const credentialLines = this.#credentialLines(caller);
     const credentials =
       last?.credentialLines === credentialLines ? last.credentials : this.#agreed(caller, credentialLines);
-    const shownPath = this.#path(caller, wants);
+    const path = this.#path(caller, wants);
     const found = this.#digest(caller, wants);
-    const foundDigest = typeof found === "object" ? await found : found;
-    // Hashing took time, in which the process may have become another program or user.
-    if (typeof found === "object" && !this.#isStill(caller, wants, credentialLines, shownPath)) {
+    const facts = { credentialLines, credentials, path };
+    if (typeof found !== "object") return this.#conclude(caller, { ...facts, digest: found });
+    return found.then((digest) => {
+      // Hashing took time, in which the process may have become another program or user.
+      if (this.#isStill(caller, wants, credentialLines, path)) return this.#conclude(caller, { ...facts, digest });
       throw workloadAttestationErrors.error(
         "ERR_ATTESTATION_FAILED",
         "the calling process changed while it was attested",
       );
-    }
+    });
+  }
+
+  #conclude(caller: WorkloadCaller, shown: Facts): readonly Selector[] {
     const isOurs = this.#userNamespace.holds(caller.pid);
-    const [path, digest] = isOurs ? [shownPath, foundDigest] : [undefined, undefined];
+    const facts = isOurs ? shown : { ...shown, path: undefined, digest: undefined };
     const namesVersion = this.#users.refresh() + this.#groups.refresh();
+    const last = this.#findings.get(caller.process);
     if (
       last !== undefined &&
-      last.credentials === credentials &&
-      last.path === path &&
-      last.digest === digest &&
+      last.credentials === facts.credentials &&
+      last.path === facts.path &&
+      last.digest === facts.digest &&
       last.namesVersion === namesVersion
     ) {
       return last.selectors;
     }
+    const selectors = this.#selectorsOf(facts, namesVersion);
+    this.#findings.set(caller.process, { ...facts, namesVersion, selectors });
+    return selectors;
+  }
+
+  /** One array for all callers of whom the same is true now. */
+  #selectorsOf({ credentialLines, credentials, path, digest }: Facts, namesVersion: number): readonly Selector[] {
+    const key = JSON.stringify([credentialLines, path ?? 0, digest ?? 0, namesVersion]);
+    const known = this.#known.get(key);
+    if (known !== undefined) return known;
+    if (this.#known.size >= agentLimits.callerKinds.value) this.#known.clear();
     const selectors = this.#selectors(credentials, path, digest);
-    const finding = { credentialLines, credentials, path, digest, namesVersion, selectors };
-    this.#findings.set(caller.process, finding);
+    this.#known.set(key, selectors);
     return selectors;
   }
 
