@@ -194,6 +194,22 @@ describe("an agent under a server without sync service", () => {
     await world.stop();
   });
 
+  it("does not hold refusals of the former identity against the one it gets meanwhile", async () => {
+    const world = await polledWorld();
+    world.server.putEntry(web);
+    await world.start();
+    world.server.tokens.add("token-2");
+    world.token = "token-2";
+    // Long enough for the sync loop to be refused a few times more.
+    world.server.attestMs = 3_000;
+    world.server.evict(world.agentId);
+    await world.clock.advance(interval + 20_000);
+    assert.equal(world.failure, undefined);
+    assert.match(world.agentId.toString(), /token-2$/);
+    assert.deepEqual(ids(world.watch("unix:uid:1").view.identities), ["web"]);
+    await world.stop();
+  });
+
   it("goes on from what it had stored after a restart", async () => {
     const world = await polledWorld();
     world.server.putEntry(web);

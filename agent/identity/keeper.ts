@@ -254,6 +254,8 @@ export class NodeIdentityKeeper {
     const before = this.#state?.active;
     await this.#deps.store.saveState(state);
     this.#state = state;
+    // What was refused meanwhile was the former identity.
+    this.#denied = undefined;
     this.#saidExpired = false;
     this.#deps.link.identityChanged();
     await this.#deps.onIdentity(state.active, before);

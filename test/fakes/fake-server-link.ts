@@ -90,6 +90,7 @@ export class FakeServer {
   /** Has a sync service; otherwise agents must poll. */
   pushes = true;
   polls = 0;
+  attestMs = 0;
   /** Every agent is refused for this reason. */
   refuses: PermissionDeniedReason | undefined;
   readonly spire = new SpireEntries();
@@ -389,6 +390,7 @@ class FakeLink implements ServerLink {
 
   async attest(request: AttestRequest): Promise<AttestResult> {
     this.#reach();
+    if (this.#server.attestMs > 0) await this.#server.clock.sleep(this.#server.attestMs);
     return this.#server.attest(request);
   }
 
