@@ -29,6 +29,8 @@ export interface LinkTrust {
   readonly bundle: () => SpiffeBundle | undefined;
   /** Set: attestation, and only that, is judged by it instead. */
   readonly bootstrapBundle: () => SpiffeBundle | undefined;
+  /** The server wants the agent to leave its connection for a new one. */
+  readonly onLeaving: () => void;
 }
 
 export interface AgentCoreDeps {
@@ -119,6 +121,7 @@ class Core implements AgentCore {
       identity: () => this.#keeper.current,
       bundle: () => (this.#knowsBundle ? this.identities.ownBundle : undefined),
       bootstrapBundle: () => this.#keeper.bootstrapBundle,
+      onLeaving: () => this.#sync.handOver(),
     });
     this.identities = new AgentIdentities(
       {

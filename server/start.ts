@@ -9,6 +9,7 @@ import {
 } from "../transport/index.ts";
 import type { LevelledLog } from "./api/logger/logger-levels.ts";
 import { serverRouter } from "./api/register.ts";
+import { openSync } from "./api/sync/open.ts";
 import type { ServerConfig } from "./config/index.ts";
 import { createServerCore, type ServerCore, type ServerCoreDeps } from "./core.ts";
 import { RotatingTlsIdentity } from "./tls-identity.ts";
@@ -76,6 +77,7 @@ export async function startServer(config: ServerConfig, deps: StartDeps): Promis
     name: "tcp",
     ...config.bind,
     identity: () => identity.current,
+    maxConnectionAgeMs: (methods) => connectionAgeMs(config, methods),
     verifyPeer: (chain) => core.verifyPeer(chain),
   });
   const owned = cleanup.move();
@@ -90,6 +92,12 @@ export async function startServer(config: ServerConfig, deps: StartDeps): Promis
       await owned.disposeAsync();
     },
   };
+}
+
+/** Other streams are polls, over in a moment; an agent that is pushed to costs a handshake each time it has to move. */
+function connectionAgeMs({ connectionAge }: ServerConfig, methods: Iterable<string>): number {
+  for (const method of methods) if (method === openSync.method) return connectionAge.syncMs;
+  return connectionAge.usualMs;
 }
 
 /** Streams have no end of their own: they are told at once, calls may finish. */

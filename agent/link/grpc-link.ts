@@ -37,6 +37,8 @@ export interface GrpcLinkOptions {
   readonly bundle: () => SpiffeBundle | undefined;
   /** Set: attestation, and only that, is judged by it instead. */
   readonly bootstrapBundle: () => SpiffeBundle | undefined;
+  /** The server asked the agent's connection to leave; what is open on it goes on, the next call gets a new one. */
+  readonly onLeaving: () => void;
 }
 
 /** Finds out that the server's host vanished, milliseconds; TCP alone would take a quarter of an hour. */
@@ -157,14 +159,14 @@ export class GrpcLink implements ServerLink {
   }
 
   #dial(identity: NodeIdentity | undefined): RpcChannel {
-    const { address, clock } = this.#options;
+    const { address, clock, onLeaving } = this.#options;
     const verifier = identity === undefined ? this.#attestationVerifier : this.#verifier;
     return dialTls({
       address,
       clock,
       keepAlive,
       verifyServer: (chain) => verifier.verify(chain),
-      ...(identity === undefined ? {} : { identity: () => ({ chain: identity.chain, key: identity.key }) }),
+      ...(identity === undefined ? {} : { onLeaving, identity: () => ({ chain: identity.chain, key: identity.key }) }),
     });
   }
 }

@@ -97,7 +97,7 @@ export class SyncLoop {
     }
   }
 
-  /** The agent has a new identity: opens a stream on the new connection, then leaves the old one. */
+  /** The agent has a new identity, or the server wants its connection replaced: opens a stream on the new connection, then leaves the old one. */
   handOver(): void {
     this.#wakeup.wake();
     if (this.#active === undefined || this.#handingOver !== undefined) return;

@@ -14,6 +14,8 @@ export interface ServerConfig {
   readonly bind: { readonly host: string; readonly port: number };
   /** Absolute. */
   readonly socketPath: string;
+  /** Milliseconds until a TCP connection is asked to leave. */
+  readonly connectionAge: { readonly usualMs: number; readonly syncMs: number };
   readonly adminIds: readonly SpiffeId[];
   readonly ttls: {
     readonly agent: number;
@@ -70,6 +72,7 @@ export function toServerConfig(
     dataDir,
     bind: { host: values.bind_address, port: values.bind_port },
     socketPath: resolve(values.socket_path ?? defaultSocketPath("server", host.env, host.uid)),
+    connectionAge: { usualMs: values.max_connection_age, syncMs: values.max_sync_connection_age },
     adminIds: values.admin_ids,
     ttls: {
       agent: values.agent_ttl === undefined ? x509Ttl : seconds(values.agent_ttl),

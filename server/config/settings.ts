@@ -33,6 +33,14 @@ export const serverSettings = {
   socket_path: setting(socketPath.optional(), {
     doc: "Administrators' Unix socket. Default: as root /run/countersign/server/private/api.sock, else below the user's runtime directory.",
   }),
+  max_connection_age: setting(life, {
+    initial: "3m",
+    doc: "Age at which a TCP connection is asked to leave (GOAWAY); calls under way finish.",
+  }),
+  max_sync_connection_age: setting(life, {
+    initial: "1h",
+    doc: "The same for connections with an agent's sync stream; the agent opens a new one before it leaves.",
+  }),
   admin_ids: setting(z.array(parsed((id) => SpiffeId.parse(id))).max(1000), {
     initial: [],
     doc: "SPIFFE IDs that may administer over TCP without an entry that has the admin flag.",

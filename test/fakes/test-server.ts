@@ -39,6 +39,8 @@ export class TestServer implements AsyncDisposable {
   readonly admin: RpcChannel;
   readonly #cleanup: AsyncDisposableStack;
   #tokens = 0;
+  /** TLS connections of the channels made by `dial`. */
+  connections = 0;
 
   private constructor(server: Server, config: ServerConfig, cleanup: AsyncDisposableStack) {
     this.server = server;
@@ -81,6 +83,7 @@ export class TestServer implements AsyncDisposable {
       address: this.server.tcp,
       ...(identity === undefined ? {} : { identity: () => identity }),
       verifyServer: (chain) => {
+        this.connections += 1;
         const bundles = { get: (name: TrustDomain) => this.server.core.registry.bundle(name) };
         verifyX509Svid({ chain, bundles, atMs: this.server.core.services.clock.now(), usage: "server" });
       },
@@ -151,6 +154,7 @@ function defaultConfig(directory: string): ServerConfig {
     dataDir: directory,
     bind: { host: "127.0.0.1", port: 0 },
     socketPath: join(directory, "server.sock"),
+    connectionAge: { usualMs: 180_000, syncMs: 3_600_000 },
     adminIds: [],
     ttls: { agent: 3_600, x509Svid: 3_600, jwtSvid: 300, ca: 86_400 },
     caKeyType: "ec-p256",

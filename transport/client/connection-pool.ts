@@ -17,6 +17,8 @@ export interface PoolOptions {
   readonly authority: string;
   readonly connectTimeoutMs: number;
   readonly keepAlive: KeepAlive | undefined;
+  /** The other side asked this connection to leave: open calls go on, the next one gets a new connection. */
+  readonly onLeaving?: (() => void) | undefined;
   readonly clock: Clock;
 }
 
@@ -100,6 +102,7 @@ class OpenConnection implements ClientConnection {
     this.session.once("connect", () => this.session.setLocalWindowSize(connectionWindow));
     this.session.once("goaway", () => {
       this.#isLeaving = true;
+      options.onLeaving?.();
     });
     this.session.on("error", (error) => this.#note(error));
     this.session.once("close", () => {

@@ -16,6 +16,8 @@ export interface DialTlsOptions {
   readonly maxReceiveMessageBytes?: number;
   /** HTTP/2 pings; TCP keep-alive is always on. */
   readonly keepAlive?: KeepAlive;
+  /** The server asked the connection to leave (GOAWAY): open calls go on, the next one gets a new connection. */
+  readonly onLeaving?: () => void;
   readonly clock?: Clock;
 }
 
@@ -43,6 +45,7 @@ export function dialTls(options: DialTlsOptions): RpcChannel {
     authority: `https://${authority}`,
     connectTimeoutMs: options.connectTimeoutMs ?? transportLimits.connectTimeoutMs,
     keepAlive: options.keepAlive,
+    onLeaving: options.onLeaving,
     clock,
   });
   const maxReceiveMessageBytes = options.maxReceiveMessageBytes ?? transportLimits.tcp.maxSendMessageBytes;

@@ -14,6 +14,9 @@ import type { RpcServerDeps } from "../server/options.ts";
 import type { ReceiveShare } from "../server/receive-budget.ts";
 import { notGrpc, ServerCall } from "./server-call.ts";
 
+/** RFC 9113 §6.8: says that a connection is about to leave while every call on its way is still taken. */
+const noStreamRefused = 2 ** 31 - 1;
+
 /** The HTTP/2 session of one accepted connection, whose peer is established already. */
 export class ServerConnection {
   readonly peer: Peer;
@@ -25,13 +28,19 @@ export class ServerConnection {
   /** When it last had no call; `undefined` while it has. */
   #idleSinceMs: number | undefined;
   #isGreeted = false;
+  readonly #bornMs: number;
+  /** Of the age limit, so that those who came together do not all come back together. */
+  readonly #spread: number;
+  #isLeaving = false;
 
   constructor(socket: Duplex, peer: Peer, deps: RpcServerDeps, onGone: (connection: ServerConnection) => void) {
     this.peer = peer;
     this.deps = deps;
     this.receiving = deps.receiving.shareOf(peer);
     this.#onGone = onGone;
-    this.#idleSinceMs = deps.clock.monotonic();
+    this.#bornMs = deps.clock.monotonic();
+    this.#idleSinceMs = this.#bornMs;
+    this.#spread = 0.9 + 0.2 * deps.random.float();
     this.#session = performServerHandshake(socket, sessionOptions(deps));
     this.#session.once("remoteSettings", () => {
       this.#isGreeted = true;
@@ -59,10 +68,28 @@ export class ServerConnection {
    */
   sweep(nowMs: number): void {
     for (const call of [...this.#calls]) call.sweep(nowMs);
+    this.#leaveInTime(nowMs);
     if (this.#idleSinceMs === undefined) return;
     const silentMs = nowMs - this.#idleSinceMs;
     if (!this.#isGreeted && silentMs >= this.deps.limits.handshakeTimeoutMs) this.destroy();
     else if (silentMs >= this.deps.limits.idleTimeoutMs) this.#session.close();
+  }
+
+  /** In two steps, a sweep apart: a call that was sent before the client read the first is still served. */
+  #leaveInTime(nowMs: number): void {
+    if (this.#session.closed || !this.#isGreeted) return;
+    if (this.#isLeaving) {
+      this.drain();
+      return;
+    }
+    const limitMs = this.#spread * this.deps.maxConnectionAgeMs(this.#methods());
+    if (nowMs - this.#bornMs < limitMs) return;
+    this.#isLeaving = true;
+    this.#session.goaway(constants.NGHTTP2_NO_ERROR, noStreamRefused);
+  }
+
+  *#methods(): Generator<string, void> {
+    for (const { method } of this.#calls) yield method;
   }
 
   /** GOAWAY; calls already running go on. */

@@ -39,6 +39,8 @@ export function serverDeps(
     logger: options.logger ?? silentLogger,
     metrics: toTransportMetrics(options.metrics ?? noMetrics),
     clock: options.clock ?? systemClock,
+    random,
+    maxConnectionAgeMs: options.maxConnectionAgeMs ?? (() => Number.POSITIVE_INFINITY),
     nextId: () => {
       calls += 1;
       return `${prefix}-${calls.toString(36)}`;

@@ -17,6 +17,11 @@ export interface ListenerOptions {
   readonly random?: Random;
   /** Label of this listener in metrics and logs. */
   readonly name?: string;
+  /**
+   * How old a connection with calls of these methods under way may become, milliseconds; give or take a tenth. Then it
+   * is asked to leave (GOAWAY) and its calls go on to their end. Default: for ever.
+   */
+  readonly maxConnectionAgeMs?: (methods: Iterable<string>) => number;
 }
 
 /** Counts calls over connections, so that one caller cannot take every place. */
@@ -36,5 +41,7 @@ export interface RpcServerDeps {
   readonly logger: Logger;
   readonly metrics: TransportMetrics;
   readonly clock: Clock;
+  readonly random: Random;
+  readonly maxConnectionAgeMs: (methods: Iterable<string>) => number;
   readonly nextId: () => string;
 }

@@ -1,0 +1,67 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { bundleService, entryService, syncService } from "../../../proto/services.ts";
+import { System } from "../../env/system.ts";
+import { TestServer } from "../../fakes/test-server.ts";
+
+describe("a connection that has reached its age", () => {
+  it("is left for a new one; no call fails, and streams under way go on to their end", async () => {
+    await using world = await TestServer.start({ config: { connectionAge: { usualMs: 1_000, syncMs: 60_000 } } });
+    const agent = await world.agent();
+    const entries = Array.from({ length: 501 }, (_, n) => ({
+      spiffe_id: { trust_domain: "example.org", path: `/w/${n}` },
+      parent_id: { trust_domain: "example.org", path: agent.svid.id.path },
+      selectors: [{ type: "unix", value: `uid:${n}` }],
+    }));
+    const { results } = await world.admin.unary(entryService.BatchCreateEntry, { entries });
+    const first = results[0]?.entry?.id ?? "";
+    const calls = world.dialAs(agent);
+    const poll = world.dialAs(agent).bidi(entryService.SyncAuthorizedEntries);
+    poll.send({});
+    const pages = poll.responses[Symbol.asyncIterator]();
+    for (let more = true; more; ) more = (await pages.next()).value?.more === true;
+    const pushed = world.dialAs(agent).bidi(syncService.Open);
+    pushed.send({ hello: { protocol: 1 } });
+    const pushes = pushed.responses[Symbol.asyncIterator]();
+    await pushes.next();
+
+    const before = world.connections;
+    const untilMs = performance.now() + 6_000;
+    const hammer = async (): Promise<number> => {
+      let count = 0;
+      for (; performance.now() < untilMs; count += 1) await calls.unary(bundleService.GetBundle, {});
+      return count;
+    };
+    const counts = await Promise.all([hammer(), hammer(), hammer()]);
+    assert.ok(Math.min(...counts) > 10, counts.join());
+    assert.ok(world.connections - before >= 2, `${world.connections - before} connections`);
+
+    poll.send({ ids: [first] });
+    assert.deepEqual((await pages.next()).value?.entries[0]?.id, first);
+    poll.end();
+    assert.equal((await pages.next()).done, true);
+    const waiting = pushes.next();
+    const late = await world.createEntry(agent, "/late");
+    for (let message = await waiting; ; message = await pushes.next()) {
+      assert.notEqual(message.done, true, "the sync stream has its own age");
+      if (
+        message.value?.page?.resources.some(
+          ({ entry }: { readonly entry?: { readonly id: string } | null }) => entry?.id === late,
+        )
+      )
+        break;
+    }
+    pushed.cancel();
+  });
+
+  it("moves an agent's sync stream: the new one is there before the old one is left", async () => {
+    await using system = await System.start({ settings: { max_sync_connection_age: "1s" } });
+    const agent = await system.startAgent();
+    const moved = (): number =>
+      agent.running.log.filter(({ message }) => message === "moved to a new connection").length;
+    await agent.running.waitFor(() => moved() >= 2, 20_000);
+    await system.createEntry(agent, { path: "/served", flags: ["--wait"] });
+    const messages = agent.running.log.map(({ message }) => message);
+    assert.ok(!messages.includes("connection to the server lost"), agent.running.tail());
+  });
+});
