@@ -6,6 +6,8 @@ export interface CommandContext {
   readonly environment: Readonly<Record<string, string | undefined>>;
   readonly uid: number;
   readonly readStdin: () => Promise<string>;
+  /** Asks the user; whether the answer was "yes". Absent, or `undefined`, when there is nobody to ask. */
+  readonly confirm?: (question: string) => Promise<boolean | undefined>;
 }
 
 /** Tells the caller of the program which exit code to use. */

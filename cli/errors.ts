@@ -5,7 +5,8 @@ export type CliErrorCode =
   | "ERR_CONFIG"
   | "ERR_NO_ANSWER"
   | "ERR_SERVER_NOT_VERIFIED"
-  | "ERR_NO_SUCH_IDENTITY";
+  | "ERR_NO_SUCH_IDENTITY"
+  | "ERR_NOT_CONFIRMED";
 
 /** Code → meaning and fix, for docs/errors.md. */
 export const cliErrorSpecs: Readonly<Record<CliErrorCode, { readonly meaning: string; readonly fix: string }>> = {
@@ -32,5 +33,9 @@ export const cliErrorSpecs: Readonly<Record<CliErrorCode, { readonly meaning: st
   ERR_NO_SUCH_IDENTITY: {
     meaning: "The Workload API does not give this process the identity that --as names.",
     fix: "leave --as out, or create an entry that gives this process that identity",
+  },
+  ERR_NOT_CONFIRMED: {
+    meaning: "The question whether to go on was not answered with yes; nothing was changed.",
+    fix: "answer yes, or give --yes when nobody is there to ask",
   },
 };

@@ -11,6 +11,8 @@ export const exitCodes = {
   unreachable: 3,
   /** A wait ran out (`--wait`, `--count`). */
   timedOut: 4,
+  /** A dry run found something to change. */
+  differs: 6,
 } as const;
 
 export type ExitCode = (typeof exitCodes)[keyof typeof exitCodes];

@@ -21,6 +21,7 @@ export async function main(args: readonly string[]): Promise<void> {
     environment: process.env,
     uid: process.getuid?.() ?? 0,
     readStdin: readAllOfStdin,
+    confirm: askOnTerminal,
   };
   process.exitCode = await runCli(args, context);
 }
@@ -29,4 +30,15 @@ async function readAllOfStdin(): Promise<string> {
   const chunks: Buffer[] = [];
   for await (const chunk of process.stdin) chunks.push(Buffer.from(chunk));
   return Buffer.concat(chunks).toString("utf8");
+}
+
+async function askOnTerminal(question: string): Promise<boolean | undefined> {
+  if (!process.stdin.isTTY || !process.stderr.isTTY) return undefined;
+  const { createInterface } = await import("node:readline/promises");
+  const lines = createInterface({ input: process.stdin, output: process.stderr });
+  try {
+    return (await lines.question(question)).trim() === "yes";
+  } finally {
+    lines.close();
+  }
 }

@@ -91,7 +91,7 @@ function usageFailure({ message }: CommanderError) {
 }
 
 const generalHelp = `
-Exit codes: 0 done, 1 refused or an item failed, 2 usage, 3 nobody answers, 4 a wait ran out.
+Exit codes: 0 done, 1 refused or an item failed, 2 usage, 3 nobody answers, 4 a wait ran out, 6 a dry run found differences.
 
 Examples:
   countersign server run --trust-domain example.org --data-dir /var/lib/countersign/server

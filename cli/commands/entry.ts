@@ -1,7 +1,9 @@
 import type { Command } from "commander";
 import type { CommandContext, Finish } from "../context.ts";
 import type { CreateOptions } from "../entry/create.ts";
+import type { ApplyOptions } from "../entry/declared/apply.ts";
 import type { DeleteOptions } from "../entry/delete.ts";
+import type { ExportOptions } from "../entry/export.ts";
 import type { FilterOptions, ShowOptions } from "../entry/show.ts";
 import type { UpdateOptions } from "../entry/update.ts";
 import { collect, matchingOption, parseCount, parseLife, withServerSocket } from "../options.ts";
@@ -12,6 +14,7 @@ export function addEntryCommands(program: Command, context: CommandContext, fini
   addCreate(entry, context, finish);
   addLooks(entry, context);
   addUpdate(entry, context, finish);
+  addDeclared(entry, context, finish);
   const remove = entry
     .command("delete [entry-id...]")
     .description("delete entries; their SVIDs are withdrawn at once")
@@ -116,4 +119,32 @@ function addUpdate(entry: Command, context: CommandContext, finish: Finish): voi
   ).action(async (id: string | undefined, options: UpdateOptions) =>
     (await import("../entry/update.ts")).update(id, options, context, finish),
   );
+}
+
+function addDeclared(entry: Command, context: CommandContext, finish: Finish): void {
+  const apply = entry
+    .command("apply")
+    .description("make the server have what files declare: shows the differences, asks, deletes only what is owned")
+    .requiredOption("-f, --file <path>", "a YAML or JSON file, a folder of them, or -; repeat for more", collect)
+    .option("--owner <name>", "whose entries the files are; others are never deleted")
+    .option("--no-prune", "delete nothing")
+    .option("--dry-run", "only show the differences; ends with 6 when there are any")
+    .option("--yes", "do not ask")
+    .option("--allow-empty", "apply also when the files declare nothing, which deletes all that is owned");
+  withExamples(
+    withServerSocket(apply, context),
+    "entry apply --owner web-team --file entries/ --dry-run",
+    "entry apply --owner web-team --file entries/ --yes",
+  ).action(async (options: ApplyOptions) =>
+    (await import("../entry/declared/apply.ts")).apply(options, context, finish),
+  );
+  const exported = entry
+    .command("export")
+    .description("print entries as a file that create, update and apply read back")
+    .option("--owner <name>", "only those of this owner, by name instead of id");
+  withExamples(
+    withServerSocket(filterFlags(exported), context),
+    "entry export > entries.yaml",
+    "entry export --owner web-team > entries/web.yaml",
+  ).action(async (options: ExportOptions) => (await import("../entry/export.ts")).exportEntries(options, context));
 }

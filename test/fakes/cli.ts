@@ -14,6 +14,8 @@ export interface CliOptions {
   readonly stdin?: string;
   readonly uid?: number;
   readonly colors?: boolean;
+  /** What a question is answered with; without it there is nobody to ask. */
+  readonly answer?: boolean;
   /** Hears what is printed while the command runs. */
   readonly onOut?: (text: string) => void;
   readonly onErr?: (text: string) => void;
@@ -38,6 +40,7 @@ export async function cli(args: readonly string[], options: CliOptions = {}): Pr
     environment: options.environment ?? {},
     uid: options.uid ?? 0,
     readStdin: async () => options.stdin ?? "",
+    confirm: async () => options.answer,
   });
   return {
     code,
