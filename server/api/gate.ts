@@ -127,7 +127,10 @@ export class Gate {
       caller,
       as: decision.as,
       requestId: context.requestId,
-      signal: context.signal,
+      // Made when somebody asks for it, which most calls never do.
+      get signal() {
+        return context.signal;
+      },
       refusalOf: async (item: AccessItem) => {
         if (!authorizer.checksItems) return undefined;
         const verdict = await authorizer.check(caller, rpc, item);
@@ -139,7 +142,7 @@ export class Gate {
   async #limit(rpc: RpcDeclaration<never, never>, call: Call, weight: number): Promise<void> {
     const address = rateAddress(call.caller);
     if (rpc.rate !== undefined && address !== undefined) {
-      await this.#deps.limiter.take(rpc.rate.class, address, weight, call.signal);
+      await this.#deps.limiter.take(rpc.rate.class, address, weight, call);
     }
   }
 

@@ -9,6 +9,10 @@ export type RateClass = "attest" | "x509" | "jwt" | "postStatus" | "publishJwt" 
 /** Calls a second and address, per class; `"off"` = no limits. */
 export type Rates = Readonly<Record<RateClass, number>> | "off";
 
+export interface WaitingCall {
+  readonly signal: AbortSignal;
+}
+
 /**
  * Token buckets per class and remote address. A caller over its rate waits up to two seconds, in order, and is refused
  * with the delay otherwise: what waits is bounded by the rate itself.
@@ -36,11 +40,12 @@ export class RateLimiter {
   }
 
   /**
-   * Resolves when the call may go on; rejects with `signal.reason` when the caller gave up.
+   * Resolves when the call may go on; rejects with the signal's reason when the caller gave up. `signal` is read only when the call has
+   * to wait: to make one costs more than the rest of this.
    *
    * @throws ERR_RATE_BURST when `weight` can never be had, ERR_RATE_LIMITED when the wait would be too long.
    */
-  async take(rateClass: RateClass, address: string, weight: number, signal: AbortSignal): Promise<void> {
+  async take(rateClass: RateClass, address: string, weight: number, call: WaitingCall): Promise<void> {
     if (this.#rates === "off" || weight <= 0) return;
     const rate = this.#rates[rateClass];
     if (weight > rate) throw serverErrors.error("ERR_RATE_BURST", `rate (${weight}) exceeds burst size (${rate})`);
@@ -54,7 +59,7 @@ export class RateLimiter {
     if (taken.waitMs === 0) return;
     this.#waiting += 1;
     try {
-      await this.#clock.sleep(taken.waitMs, { signal });
+      await this.#clock.sleep(taken.waitMs, call);
     } catch (error) {
       bucket.giveBack(weight);
       throw error;

@@ -97,13 +97,9 @@ export class RpcRouter {
     return this;
   }
 
-  #intercept(call: InterceptedCall, handle: () => Promise<void>): Promise<void> {
-    let next = handle;
-    for (const interceptor of this.#interceptors.toReversed()) {
-      const inner = next;
-      next = async () => interceptor(call, inner);
-    }
-    return next();
+  #intercept(call: InterceptedCall, handle: () => Promise<void>, from = 0): Promise<void> {
+    const interceptor = this.#interceptors[from];
+    return interceptor === undefined ? handle() : interceptor(call, () => this.#intercept(call, handle, from + 1));
   }
 }
 

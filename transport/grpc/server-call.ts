@@ -17,6 +17,14 @@ import type { RpcContext } from "./types.ts";
 /** A caller that neither takes the end of an ended call nor stops sending is cut off after, milliseconds. */
 const lingerMs = 1_000;
 
+const responseHeaders = Object.freeze({
+  [constants.HTTP2_HEADER_STATUS]: 200,
+  [constants.HTTP2_HEADER_CONTENT_TYPE]: "application/grpc",
+});
+/** gRPC has no use for the date that Node would add. */
+const responseOptions = Object.freeze({ waitForTrailers: true, sendDate: false });
+const okTrailers = Object.freeze({ "grpc-status": "0" });
+
 /** Why nothing can be done with a call that ended well. Made once: an error per call would cost more than the call. */
 const callOver = transportErrors.error("ERR_CALL_CANCELLED", "the call is over");
 
@@ -41,17 +49,20 @@ export class ServerCall implements WireCall, RpcContext {
   readonly #owner: CallOwner;
   readonly #startedAtMs: number;
   readonly #reader: FrameReader;
-  readonly #requests: MessageQueue<Buffer>;
+  /** Of calls that take any number of messages. */
+  #requests: MessageQueue<Buffer> | undefined;
+  /** Of calls that take one. */
+  #request: Buffer | undefined;
+  #awaited: PromiseWithResolvers<Buffer> | undefined;
+  /** The caller has sent all it wants to. */
+  #isRequestOver = false;
   #deadlineAtMs: number | undefined;
   #deadlineTimer: Timer | undefined;
   #abort: AbortController | undefined;
   /** Set once the outcome is decided; what comes later does not change it. */
   #outcome: { readonly error: ServiceError | undefined } | undefined;
   #pendingWrites = 0;
-  /** The single request is awaited, or answered: it is in memory until the end of the call. */
-  #keepsRequest = false;
-  #isAwaitingRequest = false;
-  /** Bytes of complete messages that the handler has not taken, or keeps. */
+  /** Bytes of complete messages that the handler has not taken; a single one is in memory until the end of the call. */
   #queuedBytes = 0;
   /** As counted in the connection's share. */
   #heldBytes = 0;
@@ -65,11 +76,6 @@ export class ServerCall implements WireCall, RpcContext {
     this.#startedAtMs = owner.deps.clock.monotonic();
     this.requestId = owner.deps.nextId();
     this.#reader = new FrameReader(owner.deps.limits.maxReceiveMessageBytes);
-    this.#requests = new MessageQueue(() => {
-      // The handler has taken everything.
-      if (!this.#keepsRequest) this.#hold(0);
-      stream.resume();
-    });
     stream.on("error", () => {
       // Every stream error is followed by "close", which ends the call.
     });
@@ -107,7 +113,8 @@ export class ServerCall implements WireCall, RpcContext {
   async run(method: RegisteredMethod): Promise<void> {
     try {
       this.#armDeadline();
-      this.#listen();
+      if (method.kind === "bidi") this.#listen(this.#queue());
+      else this.#listenForOne();
       await method.run(this);
       // A stream may end well without a message, a unary call may not.
       const isAnswered = method.kind !== "unary" || this.#answer !== undefined;
@@ -122,7 +129,8 @@ export class ServerCall implements WireCall, RpcContext {
     if (this.#outcome !== undefined) return;
     this.#outcome = { error };
     this.#deadlineTimer?.cancel();
-    this.#requests.fail(this.#endReason());
+    this.#requests?.fail(this.#endReason());
+    this.#awaited?.reject(this.#endReason());
     this.#reader.drop();
     this.#hold(0);
     this.#abort?.abort(this.#endReason());
@@ -132,25 +140,20 @@ export class ServerCall implements WireCall, RpcContext {
   /** Ends the call when its request is not there in time. */
   sweep(nowMs: number): void {
     const { idleTimeoutMs } = this.#owner.deps.limits;
-    if (!this.#isAwaitingRequest || nowMs - this.#startedAtMs < idleTimeoutMs) return;
+    if (this.#awaited === undefined || nowMs - this.#startedAtMs < idleTimeoutMs) return;
     this.end(transportErrors.error("ERR_REQUEST_STALLED", `the request did not end within ${idleTimeoutMs} ms`));
   }
 
-  async request(): Promise<Buffer> {
-    let request: Buffer | undefined;
-    this.#keepsRequest = true;
-    this.#isAwaitingRequest = true;
-    for await (const message of this.#requests) {
-      if (request !== undefined) throw commonErrors.error("ERR_MALFORMED_REQUEST", "more than one request message");
-      request = message;
-    }
-    this.#isAwaitingRequest = false;
-    if (request === undefined) throw commonErrors.error("ERR_MALFORMED_REQUEST", "no request message");
-    return request;
+  request(): Promise<Buffer> {
+    this.#awaited = Promise.withResolvers();
+    const { promise } = this.#awaited;
+    if (this.#outcome !== undefined) this.#awaited.reject(this.#endReason());
+    else if (this.#isRequestOver) this.#deliver(this.#awaited);
+    return promise;
   }
 
   requests(): AsyncIterable<Buffer> {
-    return this.#requests;
+    return this.#queue();
   }
 
   send(message: Uint8Array): Promise<void> {
@@ -192,26 +195,69 @@ export class ServerCall implements WireCall, RpcContext {
     });
   }
 
-  #listen(): void {
+  #queue(): MessageQueue<Buffer> {
+    this.#requests ??= new MessageQueue(() => {
+      // The handler has taken everything.
+      this.#hold(0);
+      this.#stream.resume();
+    });
+    return this.#requests;
+  }
+
+  /** Reads one chunk ahead of the handler. */
+  #listen(requests: MessageQueue<Buffer>): void {
+    this.#onData((messages) => {
+      if (messages.length === 0) return;
+      this.#stream.pause();
+      requests.push(messages);
+    });
+    this.#stream.once("end", () => {
+      this.#isRequestOver = true;
+      requests.end(this.#cut());
+    });
+  }
+
+  /** Reads on to the end: a single request is of no use before it. What is read is bounded like any message. */
+  #listenForOne(): void {
+    this.#onData((messages) => {
+      const [first] = messages;
+      if (first === undefined) return;
+      if (messages.length > 1 || this.#request !== undefined) {
+        throw commonErrors.error("ERR_MALFORMED_REQUEST", "more than one request message");
+      }
+      this.#request = first;
+    });
+    this.#stream.once("end", () => {
+      this.#isRequestOver = true;
+      if (this.#awaited !== undefined) this.#deliver(this.#awaited);
+    });
+  }
+
+  #deliver(awaited: PromiseWithResolvers<Buffer>): void {
+    const cut = this.#cut();
+    if (cut !== undefined) awaited.reject(cut);
+    else if (this.#request !== undefined) awaited.resolve(this.#request);
+    else awaited.reject(commonErrors.error("ERR_MALFORMED_REQUEST", "no request message"));
+    this.#awaited = undefined;
+  }
+
+  #cut(): ServiceError | undefined {
+    if (!this.#reader.isMidMessage) return undefined;
+    return commonErrors.error("ERR_MALFORMED_REQUEST", "the request ends inside a message");
+  }
+
+  #onData(take: (messages: readonly Buffer[]) => void): void {
     this.#stream.on("data", (chunk: Buffer) => {
       // Thrown away, and the stream goes on flowing: one that rests with data in it never closes, nor its connection.
       if (this.#outcome !== undefined) return;
-      this.#stream.pause();
       try {
         const messages = this.#reader.push(chunk);
         for (const message of messages) this.#queuedBytes += message.length;
         this.#hold(this.#queuedBytes);
-        if (messages.length === 0) this.#stream.resume();
-        this.#requests.push(messages);
+        take(messages);
       } catch (error) {
         this.end(error instanceof ServiceError ? error : this.#internal(error));
       }
-    });
-    this.#stream.once("end", () => {
-      const isCut = this.#reader.isMidMessage;
-      this.#requests.end(
-        isCut ? commonErrors.error("ERR_MALFORMED_REQUEST", "the request ends inside a message") : undefined,
-      );
     });
   }
 
@@ -229,10 +275,7 @@ export class ServerCall implements WireCall, RpcContext {
 
   #sendHeaders(): void {
     if (this.#stream.headersSent) return;
-    this.#stream.respond(
-      { [constants.HTTP2_HEADER_STATUS]: 200, [constants.HTTP2_HEADER_CONTENT_TYPE]: "application/grpc" },
-      { waitForTrailers: true },
-    );
+    this.#stream.respond(responseHeaders, responseOptions);
   }
 
   #sendStatus(error: ServiceError | undefined): void {
@@ -253,8 +296,7 @@ export class ServerCall implements WireCall, RpcContext {
       if (this.#pendingWrites > 0) this.#closeLater(constants.NGHTTP2_CANCEL);
       return;
     }
-    const head = { [constants.HTTP2_HEADER_STATUS]: 200, [constants.HTTP2_HEADER_CONTENT_TYPE]: "application/grpc" };
-    stream.respond({ ...head, ...trailers }, { endStream: true });
+    stream.respond({ ...responseHeaders, ...trailers }, { endStream: true });
     this.#stopReading();
   }
 
@@ -263,6 +305,7 @@ export class ServerCall implements WireCall, RpcContext {
    * a reset would overtake the status that is still on its way out.
    */
   #stopReading(): void {
+    if (this.#isRequestOver) return;
     this.#stream.resume();
     if (this.#stream.closed || this.#stream.state.state === constants.NGHTTP2_STREAM_STATE_HALF_CLOSED_REMOTE) return;
     this.#closeLater(constants.NGHTTP2_NO_ERROR);
@@ -307,8 +350,8 @@ export class ServerCall implements WireCall, RpcContext {
   }
 }
 
-function statusTrailers(error: ServiceError | undefined, requestId: string): Record<string, string> {
-  if (error === undefined) return { "grpc-status": "0" };
+function statusTrailers(error: ServiceError | undefined, requestId: string): Readonly<Record<string, string>> {
+  if (error === undefined) return okTrailers;
   return {
     "grpc-status": String(grpcStatus[error.status]),
     "grpc-message": encodeMessageText(error.message),

@@ -6,6 +6,7 @@ import { serverErrors } from "../../errors.ts";
 import { serverLimits } from "../../limits.ts";
 import type { AuthorizedEntries, Registry } from "../../registry/ports.ts";
 import type { Feed } from "../../store/ports.ts";
+import type { Call } from "../rpc.ts";
 
 export interface AuthorizedNeeds {
   readonly authorized: Pick<AuthorizedEntries, "authorizedEntry">;
@@ -25,7 +26,7 @@ export async function authorizedEntries(
   needs: AuthorizedNeeds,
   agentId: SpiffeId,
   entryIds: readonly string[],
-  signal: AbortSignal,
+  call: Pick<Call, "signal">,
 ): Promise<EntryLookup> {
   const found = new Map<string, RegistrationEntry | ServiceError>();
   const missing: string[] = [];
@@ -35,7 +36,7 @@ export async function authorizedEntries(
     else found.set(id, entry);
   }
   if (missing.length === 0) return found;
-  const unproven = await catchUp(needs, signal);
+  const unproven = await catchUp(needs, call.signal);
   for (const id of missing) {
     const entry = unproven === undefined ? needs.authorized.authorizedEntry(agentId, id) : undefined;
     found.set(id, entry ?? unproven ?? notFound());

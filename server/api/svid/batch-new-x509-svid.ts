@@ -37,7 +37,7 @@ export const batchNewX509Svid = unaryRpc<BatchNewX509SvidNeeds, readonly NewX509
       if (params.length === 0) throw commonErrors.error("ERR_MALFORMED_REQUEST", "missing parameters");
       const agent = callingAgent(call);
       const ids = params.map(({ entryId }) => entryId).filter((id) => id !== "");
-      const entries = await authorizedEntries(needs, agent.id, ids, call.signal);
+      const entries = await authorizedEntries(needs, agent.id, ids, call);
       const prepared = await Promise.all(params.map((one) => prepare(one, entries.get(one.entryId), call)));
       const requests = prepared.flatMap((one) => (one instanceof ServiceError ? [] : [one]));
       const outcomes = requests.length === 0 ? [] : await needs.issuance.issueX509Svids(requests);

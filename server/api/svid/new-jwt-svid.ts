@@ -28,7 +28,7 @@ export const newJwtSvid = unaryRpc<NewJwtSvidNeeds, NewJwtSvidRequest, IssuedJwt
   },
   handle: async (needs, { entryId, audience }, call) => {
     if (entryId === "") throw commonErrors.error("ERR_MALFORMED_REQUEST", "missing entry ID");
-    const found = await authorizedEntries(needs, callingAgent(call).id, [entryId], call.signal);
+    const found = await authorizedEntries(needs, callingAgent(call).id, [entryId], call);
     const entry = found.get(entryId);
     if (entry === undefined) throw new TypeError("a looked up entry has no outcome");
     if (entry instanceof ServiceError) throw entry;
