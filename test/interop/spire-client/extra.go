@@ -1,0 +1,4 @@
+package main
+
+// extraChecks are of services that came later, one file each.
+var extraChecks = []check{}
