@@ -2,9 +2,11 @@ import { generateKey } from "../certs/index.ts";
 import type { Clock, Logger, Metrics, Random } from "../runtime/core/index.ts";
 import type { TrustDomain } from "../spiffe/index.ts";
 import { joinTokenAttestor } from "./attestation/node/join-token.ts";
+import type { NodeAttestor } from "./attestation/node/node-attestor.ts";
+import { x509popAttestor } from "./attestation/node/x509pop.ts";
 import type { BootstrapSource } from "./bootstrap/bundle-source.ts";
 import { bundleFile, bundleUrl, insecureBootstrap, noBootstrap } from "./bootstrap/sources.ts";
-import type { AgentConfig, BootstrapConfig } from "./config/index.ts";
+import type { AgentConfig, BootstrapConfig, NodeAttestorConfig } from "./config/index.ts";
 import { type AgentCore, createAgentCore } from "./core.ts";
 import { workloadKeyMaker } from "./identities/workload-keys.ts";
 import { GrpcLink } from "./link/grpc-link.ts";
@@ -38,7 +40,7 @@ export async function composeCore(
     createLink: (trust) => new GrpcLink({ address: config.server, trustDomain, clock, ...trust }),
     nodeStore: await NodeFiles.open(config.dataDir, trustDomain),
     workloadStore: await TmpfsWorkloadStore.open(config.workloadStateDir, events),
-    attestor: joinTokenAttestor(config.joinToken),
+    attestor: nodeAttestor(config.attestor, random),
     bootstrap: bootstrapSource(trustDomain, config.bootstrap),
     rebootstrap: config.rebootstrap,
     makeNodeKey: () => generateKey("ec-p256"),
@@ -48,6 +50,10 @@ export async function composeCore(
     syncIntervalMs: config.syncIntervalMs,
     workloadStreams,
   });
+}
+
+function nodeAttestor(config: NodeAttestorConfig, random: Random): NodeAttestor {
+  return config.kind === "x509pop" ? x509popAttestor(config.files, random) : joinTokenAttestor(config.token);
 }
 
 function bootstrapSource(trustDomain: TrustDomain, config: BootstrapConfig): BootstrapSource {

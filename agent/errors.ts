@@ -11,6 +11,7 @@ export const agentErrors: ErrorTable<
   | "ERR_ATTESTATION_INCONSISTENT"
   | "ERR_REBOOTSTRAP_UNSUPPORTED"
   | "ERR_JOIN_TOKEN_UNREADABLE"
+  | "ERR_X509POP_FILES"
   | "ERR_SERVER_UNTRUSTED"
   | "ERR_BOOTSTRAP_BUNDLE"
   | "ERR_NODE_STATE_CORRUPT"
@@ -52,8 +53,8 @@ export const agentErrors: ErrorTable<
   ERR_ATTESTATION_REFUSED: {
     status: "permissionDenied",
     meaning:
-      "The server refused the attestation for good: the token is unknown, used or expired, or the node is banned.",
-    fix: "start the agent with a new join token",
+      "The server refused the attestation for good: the token is unknown, used or expired, the certificate is not accepted, or the node is banned.",
+    fix: "the message has the server's reason; give the agent a new join token, or a certificate that the server accepts",
   },
   ERR_ATTESTATION_INCONSISTENT: {
     status: "internal",
@@ -70,6 +71,11 @@ export const agentErrors: ErrorTable<
     status: "failedPrecondition",
     meaning: "The agent has to attest but has no join token, or the join token file cannot be read.",
     fix: "give --join-token or a readable --join-token-file",
+  },
+  ERR_X509POP_FILES: {
+    status: "failedPrecondition",
+    meaning: "A file of x509pop cannot be read, or key and certificate do not belong together.",
+    fix: "correct the files that the message names; they are read at each attempt",
   },
   ERR_SERVER_UNTRUSTED: {
     status: "unavailable",

@@ -39,7 +39,11 @@ describe("an agent on real sockets", () => {
     await first.ready;
     const before = await readFile(join(stand.config.dataDir, "identity.json"), "utf8");
     await first.close();
-    stand.config = { ...stand.config, joinToken: { kind: "none" }, bootstrap: { kind: "none" } };
+    stand.config = {
+      ...stand.config,
+      attestor: { kind: "join_token", token: { kind: "none" } },
+      bootstrap: { kind: "none" },
+    };
     await using second = await stand.start();
     await second.ready;
     assert.deepEqual(await stand.fetch(), ["spiffe://example.org/web"]);

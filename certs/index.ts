@@ -1,6 +1,6 @@
 /** The PKI library: what other folders may use of `certs/`. */
 export type { ChainUsage } from "./chain/certificate-checks.ts";
-export { type ChainRequest, verifyChain } from "./chain/verify-chain.ts";
+export { type ChainRequest, verifyChain, verifyChains } from "./chain/verify-chain.ts";
 export { type DerElement, DerReader, type DerReaderLimits } from "./der/reader.ts";
 export { tag as derTag } from "./der/tags.ts";
 export { DerWriter } from "./der/writer.ts";
@@ -31,4 +31,4 @@ export { CertificateRequest } from "./x509/certificate-request.ts";
 export type { Extension } from "./x509/extensions.ts";
 export type { GeneralName } from "./x509/general-names.ts";
 export type { KeyUsage } from "./x509/key-usage.ts";
-export { type DistinguishedName, nameDer, nameText } from "./x509/name.ts";
+export { type DistinguishedName, nameAttributes, nameDer, nameText } from "./x509/name.ts";

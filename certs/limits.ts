@@ -34,6 +34,10 @@ export const certsLimits = {
   },
   chainRoots: { value: 512, reason: "trust anchors of one bundle; a rotating trust domain has two" },
   chainSignatureChecks: { value: 20, reason: "a P-384 check takes 0.7 ms: a hostile chain costs at most 14 ms" },
+  chainPaths: {
+    value: 16,
+    reason: "paths of one certificate when all are asked for; a cross-signed authority gives two",
+  },
   pemBytes: { value: 4_194_304, reason: "a system bundle of 150 roots has 220 KB" },
   pemBlocks: { value: 1024, reason: "more than any bundle file holds" },
 } as const satisfies Readonly<Record<string, Limit>>;

@@ -25,6 +25,7 @@ const config: CoreConfig = {
   jwtIssuer: undefined,
   auditLog: false,
   rateLimits: "off",
+  nodeAttestors: { joinToken: true, x509pop: undefined },
   pruneNodes: { expiredForMs: 86_400_000, includeOneTime: true },
 };
 

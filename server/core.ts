@@ -18,6 +18,7 @@ import type { KeyManager } from "./issuance/ports.ts";
 import { RateLimiter } from "./rate/index.ts";
 import { RegistryListings } from "./registry/listing.ts";
 import { MemoryRegistry } from "./registry/memory-registry.ts";
+import type { Registry } from "./registry/ports.ts";
 import type { Store } from "./store/ports.ts";
 import { ConnectionTable } from "./sync/index.ts";
 import { auditLog, noAuditLog, ServerMetrics } from "./telemetry/index.ts";
@@ -35,6 +36,7 @@ export type CoreConfig = Pick<
   | "auditLog"
   | "rateLimits"
   | "pruneNodes"
+  | "nodeAttestors"
 >;
 
 /** Everything that differs between a production server, a test and a simulation on virtual time. */
@@ -50,8 +52,8 @@ export interface ServerCoreDeps {
   readonly serverVersion: string;
   /** For the server's own SVID; replaced in simulation, where other threads would fall behind virtual time. */
   readonly generateKey?: NonNullable<IssuanceDeps["generateKey"]>;
-  /** Beside `join_token`. */
-  readonly attestors?: readonly NodeAttestor[];
+  /** Beside `join_token`; made once, when the core has its memory. */
+  readonly attestors?: (registry: Pick<Registry, "bundle">) => readonly NodeAttestor[];
 }
 
 /** A server without sockets. Disposing it stops its background work; the store stays with its owner. */
@@ -108,7 +110,10 @@ export async function createServerCore(
   const audit = config.auditLog ? auditLog(logger) : noAuditLog;
   const gate = new Gate({ authorizer, limiter, openCalls, audit, metrics: serverMetrics, clock });
   const health = healthProbe({ trustDomain, store, registry, authorities, nowMs: () => clock.now() });
-  const attestors = [new JoinTokenAttestor({ tokens: store, clock }), ...(deps.attestors ?? [])];
+  const attestors = [
+    ...(config.nodeAttestors.joinToken ? [new JoinTokenAttestor({ tokens: store, clock })] : []),
+    ...(deps.attestors?.(registry) ?? []),
+  ];
   const sync = {
     trustDomain,
     registry,

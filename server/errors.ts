@@ -295,6 +295,47 @@ export const serverErrors = defineErrors({
     meaning: "This agent attested before, and its kind of attestation can be used only once.",
     fix: "evict the agent first, if it is really meant to attest again",
   },
+  ERR_X509POP_CERTIFICATE: {
+    status: "invalidArgument",
+    meaning:
+      "The certificates that a node shows for x509pop are none, too many, unreadable, or have a key that is not accepted.",
+    fix: "show the node's certificate and its intermediates only, with keys of the types in docs/node-attestation.md",
+  },
+  ERR_X509POP_LEAF: {
+    status: "permissionDenied",
+    meaning: "The certificate that a node shows for x509pop is an authority's, or is not for digital signatures.",
+    fix: "give the node a certificate of its own with the key usage digitalSignature",
+  },
+  ERR_X509POP_UNTRUSTED: {
+    status: "permissionDenied",
+    meaning: "The node's certificate does not verify under the authorities that x509pop is configured with.",
+    fix: "compare the certificate's issuer and dates with the CA bundle; show the intermediates too",
+  },
+  ERR_X509POP_PROOF: {
+    status: "permissionDenied",
+    meaning: "The node's answer to the challenge is not signed by its certificate's key, or is for another challenge.",
+    fix: "give the agent the private key that belongs to the certificate",
+  },
+  ERR_X509POP_ADDRESS: {
+    status: "permissionDenied",
+    meaning: "The agent's address is none of the IP addresses in its certificate (verify_client_ip).",
+    fix: "put the address into the certificate, or see whether a proxy or NAT stands between",
+  },
+  ERR_X509POP_SVID_PREFIX: {
+    status: "permissionDenied",
+    meaning: "The SVID that the node shows for x509pop has a path outside svid_prefix.",
+    fix: "use an SVID that is meant for node attestation, or change svid_prefix",
+  },
+  ERR_X509POP_PATH: {
+    status: "permissionDenied",
+    meaning: "The agent path template gives no valid path for this certificate.",
+    fix: "look at the certificate's names and at agent_path_template",
+  },
+  ERR_X509POP_CA_BUNDLE: {
+    status: "failedPrecondition",
+    meaning: "A CA bundle file of x509pop cannot be read, or holds no certificate that can be used.",
+    fix: "correct the file; while the server runs it goes on with what it read before",
+  },
   ERR_JOIN_TOKEN_REFUSED: {
     status: "invalidArgument",
     meaning: "The join token does not exist, was used, or has expired.",

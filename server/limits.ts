@@ -63,6 +63,11 @@ export const serverLimits = {
   },
   attestChallenges: { value: 8, reason: "challenges of one attestation; known attestors need at most 2" },
   attestMs: { value: 30_000, reason: "one attestation from first to last byte, the agent's answers included" },
+  x509popIntermediates: { value: 16, reason: "most that may be configured; as many as the verifier looks at" },
+  pathTemplateCharacters: {
+    value: 1_024,
+    reason: "an agent path template; a path of 2,048 bytes is the longest it can give",
+  },
   joinTokenCharacters: { value: 255, reason: "a token is a segment of the agent's SPIFFE ID" },
   agentVersionCharacters: { value: 255, reason: "SPIRE's limit" },
 

@@ -25,6 +25,7 @@ import { OnDemandRunner } from "./issuance/on-demand-runner.ts";
 import { WorkerPool } from "./issuance/worker-pool.ts";
 import { DiskKeyManager } from "./keymanager/disk/disk-key-manager.ts";
 import { MemoryKeyManager } from "./keymanager/memory/memory-key-manager.ts";
+import { x509popAttestor } from "./node-attestors.ts";
 import { type Server, startServer } from "./start.ts";
 import type { Store } from "./store/ports.ts";
 import { openSqliteStore } from "./store/sqlite/open.ts";
@@ -43,6 +44,7 @@ const needsOperator: ReadonlySet<string> = new Set([
   "ERR_STORE_LOCKED",
   "ERR_STORE_LOST",
   "ERR_STORE_SCHEMA_NEWER",
+  "ERR_X509POP_CA_BUNDLE",
 ]);
 
 /** Workers beyond this add nothing: the event loop cannot feed them. */
@@ -124,6 +126,7 @@ async function start(config: ServerConfig, program: ServerProgram, host: Host): 
       adapters,
       openIdentity: program.openIdentity,
     }),
+    attestors: await x509popAttestor(config, logger),
     runner,
     serverVersion: program.version,
     adminSocketFd: passedSockets(program.env, program.pid)[0]?.fd,

@@ -4,6 +4,7 @@ import { defaultSocketPath } from "../../runtime/host/default-sockets.ts";
 import type { ConfigProblem, LogLevel, SettingValues } from "../../runtime/host/index.ts";
 import type { TrustDomain } from "../../spiffe/index.ts";
 import type { JoinTokenSource } from "../attestation/node/join-token.ts";
+import type { X509PopFiles } from "../attestation/node/x509pop.ts";
 import type { WorkloadKeyType } from "../identities/workload-keys.ts";
 import type { RebootstrapPolicy } from "../identity/keeper.ts";
 import type { agentSettings } from "./settings.ts";
@@ -16,7 +17,7 @@ export interface AgentConfig {
   readonly socketPath: string;
   /** `undefined`: there is no admin socket. */
   readonly adminSocketPath: string | undefined;
-  readonly joinToken: JoinTokenSource;
+  readonly attestor: NodeAttestorConfig;
   readonly bootstrap: BootstrapConfig;
   readonly rebootstrap: RebootstrapPolicy;
   readonly workloadKeyType: WorkloadKeyType;
@@ -31,6 +32,10 @@ export interface AgentConfig {
   readonly logLevel: LogLevel;
   readonly statusListener: StatusListenerConfig | undefined;
 }
+
+export type NodeAttestorConfig =
+  | { readonly kind: "join_token"; readonly token: JoinTokenSource }
+  | { readonly kind: "x509pop"; readonly files: X509PopFiles };
 
 export type BootstrapConfig =
   | { readonly kind: "file"; readonly path: string }
@@ -53,6 +58,8 @@ export interface Surroundings {
   readonly uid: number;
 }
 
+const x509pop = "node_attestors.x509pop";
+
 type Values = SettingValues<typeof agentSettings>;
 
 export function toAgentConfig(values: Values, { env, uid }: Surroundings): AgentConfig {
@@ -64,7 +71,7 @@ export function toAgentConfig(values: Values, { env, uid }: Surroundings): Agent
     server: { host: values.server_address, port: values.server_port },
     socketPath: resolve(values.socket_path ?? defaultSocketPath("agent", env, uid)),
     adminSocketPath: values.admin_socket_path === undefined ? undefined : resolve(values.admin_socket_path),
-    joinToken: joinToken(values),
+    attestor: nodeAttestor(values),
     bootstrap: bootstrap(values),
     rebootstrap: { mode: values.rebootstrap, delayMs: values.rebootstrap_delay },
     workloadKeyType: values.workload_x509_svid_key_type,
@@ -90,7 +97,16 @@ export function problemsBetween(values: Values, surroundings: Surroundings): rea
     if (first === undefined || others.length === 0) return;
     problems.push({ where: "", key: first, message: `cannot be combined with ${others.join(", ")}` });
   };
-  exclusive(["join_token", "join_token_file"], [values.join_token !== undefined, values.join_token_file !== undefined]);
+  const [keyPath, certificatePath, morePath] = x509popPaths(values);
+  const isMeant = (keyPath ?? certificatePath ?? morePath) !== undefined;
+  if (isMeant && (keyPath === undefined || certificatePath === undefined)) {
+    const key = `${x509pop}.${keyPath === undefined ? "private_key_path" : "certificate_path"}`;
+    problems.push({ where: "", key, message: "is required beside the other settings of x509pop" });
+  }
+  exclusive(
+    [`${x509pop}.private_key_path`, "join_token", "join_token_file"],
+    [keyPath !== undefined, values.join_token !== undefined, values.join_token_file !== undefined],
+  );
   exclusive(
     ["trust_bundle_path", "trust_bundle_url", "insecure_bootstrap"],
     [values.trust_bundle_path !== undefined, values.trust_bundle_url !== undefined, values.insecure_bootstrap],
@@ -114,6 +130,24 @@ function isInReachOfWorkloads(values: Values, { env, uid }: Surroundings): boole
   if (values.admin_socket_path === undefined) return false;
   const workloads = resolve(values.socket_path ?? defaultSocketPath("agent", env, uid));
   return resolve(values.admin_socket_path).startsWith(`${dirname(workloads)}/`);
+}
+
+function x509popPaths(values: Values): readonly (string | undefined)[] {
+  return [
+    values[`${x509pop}.private_key_path`],
+    values[`${x509pop}.certificate_path`],
+    values[`${x509pop}.intermediates_path`],
+  ];
+}
+
+function nodeAttestor(values: Values): NodeAttestorConfig {
+  const [privateKeyPath, certificatePath, intermediatesPath] = x509popPaths(values).map((path) =>
+    path === undefined ? undefined : resolve(path),
+  );
+  if (privateKeyPath === undefined || certificatePath === undefined) {
+    return { kind: "join_token", token: joinToken(values) };
+  }
+  return { kind: "x509pop", files: { privateKeyPath, certificatePath, intermediatesPath } };
 }
 
 function joinToken(values: Values): JoinTokenSource {

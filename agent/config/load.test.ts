@@ -25,7 +25,7 @@ describe("loadAgentConfig()", () => {
     const config = await load(enough);
     assert.deepEqual(config.server, { host: "10.0.0.1", port: 8081 });
     assert.equal(config.socketPath, "/run/countersign/agent/public/api.sock");
-    assert.deepEqual(config.joinToken, { kind: "none" });
+    assert.deepEqual(config.attestor, { kind: "join_token", token: { kind: "none" } });
     assert.deepEqual(config.bootstrap, { kind: "none" });
     assert.equal(config.workloadStateDir, "/data/workloads");
     assert.equal(config.holdCurrentMs, 2_000);
@@ -90,6 +90,27 @@ describe("loadAgentConfig()", () => {
     assert.match((await problemsOf({ ...enough, insecureBootstrap: true }, env)).join(), /rebootstrap\|auto needs/);
     const { rebootstrap } = await load({ ...enough, bundle: "/b.pem" }, env);
     assert.deepEqual(rebootstrap, { mode: "auto", delayMs: 600_000 });
+  });
+
+  it("takes a certificate in place of a token, whole and alone", async () => {
+    const key = "COUNTERSIGN_AGENT_NODE_ATTESTORS_X509POP_PRIVATE_KEY_PATH";
+    const certificate = "COUNTERSIGN_AGENT_NODE_ATTESTORS_X509POP_CERTIFICATE_PATH";
+    const more = "COUNTERSIGN_AGENT_NODE_ATTESTORS_X509POP_INTERMEDIATES_PATH";
+    assert.deepEqual((await load(enough, { [key]: "/k", [certificate]: "/c" })).attestor, {
+      kind: "x509pop",
+      files: { privateKeyPath: "/k", certificatePath: "/c", intermediatesPath: undefined },
+    });
+    const required = "is required beside the other settings of x509pop";
+    for (const [env, problem] of [
+      [{ [key]: "/k" }, `|node_attestors.x509pop.certificate_path|${required}`],
+      [{ [certificate]: "/c" }, `|node_attestors.x509pop.private_key_path|${required}`],
+      [{ [more]: "/m" }, `|node_attestors.x509pop.private_key_path|${required}`],
+    ] as const) {
+      assert.deepEqual(await problemsOf(enough, env), [problem]);
+    }
+    assert.deepEqual(await problemsOf({ ...enough, joinToken: "t" }, { [key]: "/k", [certificate]: "/c" }), [
+      "|node_attestors.x509pop.private_key_path|cannot be combined with join_token",
+    ]);
   });
 
   it("lets flags win over the environment", async () => {

@@ -39,6 +39,13 @@ export const agentSettings = {
   }),
   join_token: setting(text(4096).optional(), { doc: "Proves this node once. Readable by whoever sees the process." }),
   join_token_file: setting(path, { doc: "The same, read from a file each time the agent has to attest." }),
+  "node_attestors.x509pop.private_key_path": setting(path, {
+    doc: "PEM file of the key of this node's certificate; with it the agent attests by x509pop instead of a join token.",
+  }),
+  "node_attestors.x509pop.certificate_path": setting(path, {
+    doc: "PEM file of this node's certificate, perhaps followed by intermediates.",
+  }),
+  "node_attestors.x509pop.intermediates_path": setting(path, { doc: "PEM file of more intermediates." }),
   trust_bundle_path: setting(path, { doc: "Bundle to know the server by at first: PEM, or a SPIFFE bundle document." }),
   trust_bundle_url: setting(
     parsed((value): URL => {

@@ -120,7 +120,8 @@ export class NodeIdentityKeeper {
    * Obtains an identity, then keeps it until `signal` is aborted.
    *
    * @throws ServiceError when the agent must stop: `ERR_AGENT_BANNED`, `ERR_AGENT_EVICTED`, `ERR_AGENT_SVID_EXPIRED`,
-   * `ERR_ATTESTATION_REFUSED`, `ERR_REBOOTSTRAP_UNSUPPORTED`, `ERR_JOIN_TOKEN_UNREADABLE`, `ERR_BOOTSTRAP_BUNDLE`, `ERR_NODE_STATE_CORRUPT`
+   * `ERR_ATTESTATION_REFUSED`, `ERR_REBOOTSTRAP_UNSUPPORTED`, `ERR_JOIN_TOKEN_UNREADABLE`, `ERR_X509POP_FILES`,
+   * `ERR_BOOTSTRAP_BUNDLE`, `ERR_NODE_STATE_CORRUPT`
    */
   async run(signal: AbortSignal): Promise<void> {
     await this.#establish(signal);
@@ -292,7 +293,8 @@ export class NodeIdentityKeeper {
     const { attestor, events } = this.#deps;
     const proof = await attestor.prepare();
     const proofDigest = createHash("sha256").update(proof.payload).digest("hex");
-    if (proofDigest === spentDigest && this.#state?.active.canReattest !== true) {
+    const maySayAgain = attestor.isReusable || this.#state?.active.canReattest === true;
+    if (proofDigest === spentDigest && !maySayAgain) {
       throw agentErrors.error("ERR_AGENT_EVICTED", "the agent has used its join token up, and has no other");
     }
     await this.#ensureBundle(signal);
@@ -393,6 +395,7 @@ export class NodeIdentityKeeper {
 const finalCodes: ReadonlySet<string> = new Set([
   "ERR_ATTESTATION_REFUSED",
   "ERR_JOIN_TOKEN_UNREADABLE",
+  "ERR_X509POP_FILES",
   "ERR_AGENT_EVICTED",
   "ERR_AGENT_BANNED",
 ]);
@@ -401,6 +404,8 @@ const finalCodes: ReadonlySet<string> = new Set([
 function isDeadEnd(error: unknown): boolean {
   return (
     error instanceof ServiceError &&
-    ["ERR_ATTESTATION_REFUSED", "ERR_JOIN_TOKEN_UNREADABLE", "ERR_AGENT_EVICTED"].includes(error.code)
+    ["ERR_ATTESTATION_REFUSED", "ERR_JOIN_TOKEN_UNREADABLE", "ERR_X509POP_FILES", "ERR_AGENT_EVICTED"].includes(
+      error.code,
+    )
   );
 }

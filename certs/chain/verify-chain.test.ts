@@ -16,7 +16,7 @@ import { fixtureKey, testKey } from "../../test/fakes/fixture-keys.ts";
 import { DerWriter } from "../der/writer.ts";
 import { certsLimits } from "../limits.ts";
 import { Certificate } from "../x509/certificate.ts";
-import { type ChainRequest, verifyChain } from "./verify-chain.ts";
+import { type ChainRequest, verifyChain, verifyChains } from "./verify-chain.ts";
 
 const hourMs = 3_600_000;
 const root = craftCa({ subject: "Root" });
@@ -325,5 +325,32 @@ describe("verifyChain() is bounded", () => {
     const lost = craftLeaf({ ...(issuer === undefined ? {} : { issuer }), extensions: { authorityKeyId: undefined } });
     const manyRoots = Array.from({ length: 8 }, () => craftCa({ subject: "Maze", extensions: bare }));
     refuses("ERR_CHAIN_TOO_COMPLEX", lost, twins, manyRoots);
+  });
+});
+
+describe("verifyChains()", () => {
+  const request = (intermediates: readonly Crafted[], roots: readonly Crafted[]): ChainRequest => ({
+    leaf: parse(leaf),
+    intermediates: intermediates.map(parse),
+    roots: roots.map(parse),
+    atMs: craftedNowMs,
+    usage: "client",
+  });
+  const texts = (...args: Parameters<typeof request>): readonly string[] =>
+    verifyChains(request(...args)).map((path) => path.map((certificate) => certificate.subjectText()).join(" < "));
+
+  it("finds every path of a cross-signed authority, and one where there is one", () => {
+    const other = craftCa({ subject: "Other", key: testKey("ec-p256") });
+    const cross = craftCa({ subject: "Middle", issuer: other, key: middle.key });
+    assert.deepEqual(texts([middle, cross], [root, other]), [
+      "CN=Test leaf < CN=Middle < CN=Root",
+      "CN=Test leaf < CN=Middle < CN=Other",
+    ]);
+    assert.deepEqual(texts([middle, cross], [root]), ["CN=Test leaf < CN=Middle < CN=Root"]);
+    assert.deepEqual(texts([root, middle], [root]), ["CN=Test leaf < CN=Middle < CN=Root"]);
+  });
+
+  it("refuses what verifyChain refuses", () => {
+    assert.throws(() => texts([], [root]), { code: "ERR_CHAIN_UNTRUSTED" });
   });
 });

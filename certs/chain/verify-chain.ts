@@ -37,6 +37,22 @@ export interface ChainRequest {
  * @throws CertsError ERR_CHAIN_… with the failure nearest to success; ERR_KEY_… never
  */
 export function verifyChain(request: ChainRequest): readonly Certificate[] {
+  const [path] = search(request, 1);
+  if (path === undefined) throw new TypeError("a search found neither a path nor a reason");
+  return path;
+}
+
+/**
+ * The same, with every path there is: cross-signed authorities give several. At least one; the budget of signature
+ * checks is for all of them together.
+ *
+ * @throws CertsError as `verifyChain`
+ */
+export function verifyChains(request: ChainRequest): readonly (readonly Certificate[])[] {
+  return search(request, certsLimits.chainPaths.value);
+}
+
+function search(request: ChainRequest, mostPaths: number): readonly (readonly Certificate[])[] {
   const { leaf, intermediates, roots, atMs, usage } = request;
   if (intermediates.length > certsLimits.chainIntermediates.value || roots.length > certsLimits.chainRoots.value) {
     throw new CertsError("ERR_CHAIN_TOO_LONG", `${intermediates.length} intermediates, ${roots.length} trust anchors`);
@@ -47,9 +63,9 @@ export function verifyChain(request: ChainRequest): readonly Certificate[] {
   checkExtendedKeyUsage(leaf, usage);
   if (usage === "any" && roots.some((root) => root.equals(leaf))) {
     checkAuthorityRole(leaf, true);
-    return [leaf];
+    return [[leaf]];
   }
-  return new PathSearch(request).run();
+  return new PathSearch(request, mostPaths).run();
 }
 
 /** How near to success a failure is: the most telling one is reported. Codes not named here are nearer still. */
@@ -65,33 +81,36 @@ function distanceOf(error: CertsError): number {
 class PathSearch {
   readonly #request: ChainRequest;
   readonly #maxDepth: number;
+  readonly #mostPaths: number;
+  readonly #found: (readonly Certificate[])[] = [];
   #signatureChecks = 0;
   #failure: CertsError | undefined;
 
-  constructor(request: ChainRequest) {
+  constructor(request: ChainRequest, mostPaths: number) {
     this.#request = request;
+    this.#mostPaths = mostPaths;
     this.#maxDepth = request.maxDepth ?? certsLimits.chainDepth.value;
   }
 
-  run(): readonly Certificate[] {
-    const path = this.#extend([this.#request.leaf]);
-    if (path !== undefined) return path;
+  run(): readonly (readonly Certificate[])[] {
+    this.#extend([this.#request.leaf]);
+    if (this.#found.length > 0) return this.#found;
     const { leaf } = this.#request;
     throw this.#failure ?? new CertsError("ERR_CHAIN_UNTRUSTED", `no authority of the bundle issued ${describe(leaf)}`);
   }
 
-  /** Depth first; anchors before intermediates, so that the shortest way out is tried first. */
-  #extend(path: readonly Certificate[]): readonly Certificate[] | undefined {
+  /** Depth first; anchors before intermediates, so that the shortest way out is tried first. True: enough is found. */
+  #extend(path: readonly Certificate[]): boolean {
     for (const root of this.#request.roots) {
       const complete = this.#join(path, root, true);
-      if (complete !== undefined && this.#try(() => checkNameConstraints(complete))) return complete;
+      if (complete !== undefined && this.#try(() => checkNameConstraints(complete))) this.#found.push(complete);
+      if (this.#found.length >= this.#mostPaths) return true;
     }
     for (const intermediate of this.#request.intermediates) {
       const longer = this.#join(path, intermediate, false);
-      const complete = longer === undefined ? undefined : this.#extend(longer);
-      if (complete !== undefined) return complete;
+      if (longer !== undefined && this.#extend(longer)) return true;
     }
-    return undefined;
+    return false;
   }
 
   /** The path with `issuer` on top, or `undefined` when it did not issue the last certificate or may not have. */

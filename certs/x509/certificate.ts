@@ -15,7 +15,7 @@ import {
   parseSubjectKeyId,
   readExtensions,
 } from "./extensions.ts";
-import { type GeneralName, parseGeneralNames, textNames } from "./general-names.ts";
+import { addresses, type GeneralName, parseGeneralNames, textNames } from "./general-names.ts";
 import { type KeyUsage, parseKeyUsage } from "./key-usage.ts";
 import { nameText, readName } from "./name.ts";
 import { type NameConstraints, parseNameConstraints } from "./name-constraints.ts";
@@ -54,6 +54,8 @@ export class Certificate {
   readonly subjectAltNames: readonly GeneralName[];
   readonly uriSans: readonly string[];
   readonly dnsSans: readonly string[];
+  /** 4 or 16 bytes each. */
+  readonly ipSans: readonly Uint8Array[];
   readonly isCa: boolean;
   readonly pathLength: number | undefined;
   readonly keyUsage: ReadonlySet<KeyUsage> | undefined;
@@ -105,6 +107,7 @@ export class Certificate {
     this.subjectAltNames = this.#parsed(oid.subjectAltName, parseGeneralNames) ?? [];
     this.uriSans = textNames(this.subjectAltNames, "uri");
     this.dnsSans = textNames(this.subjectAltNames, "dns");
+    this.ipSans = addresses(this.subjectAltNames);
     const constraints = this.#parsed(oid.basicConstraints, parseBasicConstraints);
     this.isCa = constraints?.isCa ?? false;
     this.pathLength = constraints?.pathLength;

@@ -43,6 +43,13 @@ export function textNames(names: readonly GeneralName[], kind: "uri" | "dns"): r
   return names.filter(({ tag }) => tag === generalNameTag[kind]).map(({ value }) => visibleAscii(value));
 }
 
+/** The IP addresses; what has another length is no address and is left out (RFC 5280 §4.2.1.6). */
+export function addresses(names: readonly GeneralName[]): readonly Uint8Array[] {
+  return names.flatMap(({ tag, value }) =>
+    tag === generalNameTag.ip && (value.length === 4 || value.length === 16) ? [value] : [],
+  );
+}
+
 export function visibleAscii(value: Uint8Array): string {
   for (const byte of value) {
     if (byte < 0x21 || byte > 0x7e)

@@ -120,6 +120,18 @@ export function nameText(name: Uint8Array): string {
   return parts.join(",");
 }
 
+/** Attribute type (object identifier) and text of a Name that `readName` accepted, in order; odd string types are left out. */
+export function nameAttributes(name: Uint8Array): readonly { readonly type: string; readonly text: string }[] {
+  const found: { readonly type: string; readonly text: string }[] = [];
+  walkName(name, (relative) => {
+    for (const { type, valueTag, value } of relative) {
+      const text = decodeText(valueTag, value);
+      if (text !== undefined) found.push({ type, text });
+    }
+  });
+  return found;
+}
+
 function valueText({ valueTag, value }: NameAttribute): string {
   const text = decodeText(valueTag, value);
   if (text === undefined) return `#${toHex(tlv(valueTag, value))}`;

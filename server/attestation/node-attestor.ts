@@ -8,7 +8,17 @@ import type { Consumable } from "../store/ports.ts";
 export interface NodeAttestor {
   /** The name an agent asks for, e.g. `join_token`. */
   readonly name: string;
-  attest(payload: Uint8Array, challenge: Challenge, signal: AbortSignal): Promise<NodeAttestationResult>;
+  attest(
+    payload: Uint8Array,
+    challenge: Challenge,
+    signal: AbortSignal,
+    context: AttestationContext,
+  ): Promise<NodeAttestationResult>;
+}
+
+export interface AttestationContext {
+  /** Where the agent's connection comes from; `undefined` = from this host, over a Unix socket. */
+  readonly address: string | undefined;
 }
 
 /** Sends one challenge and resolves with the agent's answer. */

@@ -140,6 +140,50 @@ health_checks: { listener_enabled: true, bind_port: 0 }
     assert.match((await problemsOf({ ...least, socket }))[0] ?? "", /^--socket\|socket_path\|/);
   });
 
+  it("offers x509pop when it knows whose certificates prove a node", async (context) => {
+    const least = "trust_domain: example.org\ndata_dir: /x\n";
+    const x509pop = async (text: string) =>
+      (await loadServerConfig({ flags: { config: fileWith(context, `${least}node_attestors:\n${text}`) }, env: {} }))
+        .nodeAttestors;
+    assert.equal(
+      (await loadServerConfig({ flags: { config: fileWith(context, least) }, env: {} })).nodeAttestors.x509pop,
+      undefined,
+    );
+    const external = await x509pop("  join_token: { enabled: false }\n  x509pop: { ca_bundle_path: /ca.pem }\n");
+    assert.equal(external.joinToken, false);
+    assert.deepEqual(external.x509pop?.mode, { kind: "external_pki", caBundlePaths: ["/ca.pem"] });
+    assert.equal(external.x509pop?.pathTemplate.text, "/{{ .PluginName }}/{{ .Fingerprint }}");
+    assert.deepEqual([external.x509pop?.maxIntermediates, external.x509pop?.maxRsaBits], [4, 4096]);
+    const spiffe = await x509pop("  x509pop: { mode: spiffe, svid_prefix: /hosts }\n");
+    assert.deepEqual(spiffe.x509pop?.mode, { kind: "spiffe", svidPrefix: "/hosts/" });
+    assert.equal(spiffe.x509pop?.pathTemplate.text, "/{{ .PluginName }}/{{ .SVIDPathTrimmed }}");
+  });
+
+  it("names the place of what is wrong with x509pop", async (context) => {
+    const least = "trust_domain: example.org\ndata_dir: /x\n";
+    const problems = async (text: string) => {
+      const path = fileWith(context, `${least}node_attestors:\n${text}`);
+      return (await problemsOf({ config: path })).map((problem) => problem.replace(path, "F"));
+    };
+    const prefix = "node_attestors.x509pop";
+    assert.deepEqual(
+      await problems("  x509pop:\n    ca_bundle_path: /a\n    agent_path_template: /x509pop/{{ .Nope }}\n"),
+      [`F:6:5|${prefix}.agent_path_template|unknown field .Nope (at character 13)`],
+    );
+    assert.deepEqual(await problems("  x509pop: { ca_bundle_path: /a, ca_bundle_paths: [/b], mode: spiffe }\n"), [
+      `|${prefix}.ca_bundle_path|cannot be combined with ca_bundle_paths`,
+      `|${prefix}.mode|spiffe uses the trust domain's bundle, not a CA bundle`,
+    ]);
+    assert.deepEqual(await problems("  join_token: { enabled: false }\n"), [
+      "|node_attestors|no way is left for a node to attest",
+    ]);
+    assert.deepEqual(await problems("  x509pop: { max_intermediates: 0, svid_prefix: x, mode: both }\n"), [
+      `F:4:52|${prefix}.mode|must be one of external_pki, spiffe`,
+      `F:4:36|${prefix}.svid_prefix|must begin with a slash`,
+      `F:4:14|${prefix}.max_intermediates|must be a whole number from 1 to 16`,
+    ]);
+  });
+
   it("warns of lives that CA rotation cannot guarantee", async () => {
     const config = await loadServerConfig({ flags: least, env: { COUNTERSIGN_SERVER_CA_TTL: "1h" } });
     assert.equal(configWarnings(config).length, 2);

@@ -1,5 +1,6 @@
 import { type ConfigProblem, loadProgramSettings, type SettingSources } from "../../runtime/host/index.ts";
 import { lifeWarnings } from "../authority/schedule.ts";
+import { nodeAttestorProblems } from "./node-attestors.ts";
 import { type ServerConfig, toServerConfig } from "./server-config.ts";
 import { serverSettings } from "./settings.ts";
 import { upstreamProblems } from "./upstream.ts";
@@ -40,7 +41,7 @@ export async function loadServerConfig(sources: ServerConfigSources): Promise<Se
     configFlag: sources.flags.config,
     flags: settingFlags(sources.flags, flagProblems),
     flagProblems,
-    rules: upstreamProblems,
+    rules: (values) => [...upstreamProblems(values), ...nodeAttestorProblems(values)],
   });
   return toServerConfig(values, { env: sources.env, uid: sources.uid ?? process.getuid?.() ?? 0 });
 }

@@ -3,6 +3,7 @@ import { defaultSocketPath } from "../../runtime/host/default-sockets.ts";
 import type { LogLevel, SettingValues } from "../../runtime/host/index.ts";
 import type { SpiffeId, TrustDomain } from "../../spiffe/index.ts";
 import type { AuthorityKeyType } from "../issuance/ports.ts";
+import { type NodeAttestorsConfig, nodeAttestorsConfig } from "./node-attestors.ts";
 import type { serverSettings } from "./settings.ts";
 import { type UpstreamConfig, upstreamConfig } from "./upstream.ts";
 
@@ -31,6 +32,7 @@ export interface ServerConfig {
   readonly upstream: UpstreamConfig;
   readonly logLevel: LogLevel;
   readonly auditLog: boolean;
+  readonly nodeAttestors: NodeAttestorsConfig;
   readonly rateLimits: RateLimits | "off";
   readonly pruneNodes: { readonly expiredForMs: number; readonly includeOneTime: boolean } | undefined;
   readonly statusListener: StatusListenerConfig | undefined;
@@ -88,6 +90,7 @@ export function toServerConfig(
     upstream: upstreamConfig(values),
     logLevel: values.log_level,
     auditLog: values.audit_log_enabled,
+    nodeAttestors: nodeAttestorsConfig(values),
     rateLimits: rateLimits(values),
     pruneNodes:
       values.prune_attested_nodes_expired_for === undefined

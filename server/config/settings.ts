@@ -12,6 +12,7 @@ import {
   text,
 } from "../../runtime/host/index.ts";
 import { SpiffeId, TrustDomain } from "../../spiffe/index.ts";
+import { nodeAttestorSettings } from "./node-attestors.ts";
 
 const keyType = oneOf("ec-p256", "ec-p384", "rsa-2048", "rsa-4096");
 const life = durationMs({ minMs: 1000 });
@@ -84,6 +85,7 @@ export const serverSettings = {
     reloads: true,
   }),
   audit_log_enabled: setting(flag, { initial: true, doc: "One audit record for every change, issuance and refusal." }),
+  ...nodeAttestorSettings,
   "rate_limits.enabled": setting(flag, { initial: true, doc: "Rate limits as a whole.", reloads: true }),
   "rate_limits.attest": setting(rate, { initial: 20, doc: "AttestAgent a second and address.", reloads: true }),
   "rate_limits.x509": setting(rate, { initial: 500, doc: "X.509 signatures a second and address.", reloads: true }),

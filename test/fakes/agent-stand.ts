@@ -30,7 +30,7 @@ export class AgentStand implements AsyncDisposable {
       dataDir: join(folder, "data"),
       server: { host: "127.0.0.1", port: listener.address.port },
       socketPath: join(folder, "api.sock"),
-      joinToken: { kind: "value", token: new Secret("token-1") },
+      attestor: { kind: "join_token", token: { kind: "value", token: new Secret("token-1") } },
       bootstrap: { kind: "insecure" },
       workloadKeyType: "ec-p256",
       x509CacheMaxSize: 1000,

@@ -110,6 +110,7 @@ export class AgentWorld {
       createLink: (trust) => this.server.link(trust),
       attestor: {
         type: "join_token",
+        isReusable: false,
         prepare: async () => ({ payload: Buffer.from(this.token), answer: async () => new Uint8Array() }),
       },
       bootstrap: { isRetryable: false, fetch: async () => this.server.issuer.bundle() },

@@ -165,6 +165,7 @@ function defaultConfig(directory: string): ServerConfig {
     logLevel: "error",
     auditLog: false,
     rateLimits: "off",
+    nodeAttestors: { joinToken: true, x509pop: undefined },
     pruneNodes: undefined,
     upstream: { kind: "none" },
     statusListener: undefined,

@@ -150,6 +150,7 @@ export class SimulatedAgent {
       workloadStore: life.port(this.#workloads),
       attestor: {
         type: "join_token",
+        isReusable: false,
         prepare: async () => ({ payload: Buffer.from(this.token), answer: async () => new Uint8Array() }),
       },
       bootstrap: { isRetryable: true, fetch: bootstrap },

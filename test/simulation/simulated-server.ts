@@ -232,6 +232,7 @@ function configOf(trustDomain: TrustDomain): CoreConfig {
     jwtIssuer: undefined,
     auditLog: false,
     rateLimits: { attest: 20, x509: 500, jwt: 500, postStatus: 10, publishJwt: 500, sync: 20 },
+    nodeAttestors: { joinToken: true, x509pop: undefined },
     pruneNodes: undefined,
   };
 }

@@ -14,6 +14,7 @@ export type JoinTokenSource =
 export function joinTokenAttestor(source: JoinTokenSource): NodeAttestor {
   return {
     type: "join_token",
+    isReusable: false,
     prepare: async (): Promise<NodeProof> => {
       const token = await readToken(source);
       if (token === "") throw agentErrors.error("ERR_JOIN_TOKEN_UNREADABLE", "there is no join token");

@@ -9,6 +9,7 @@ import {
   type NodeAttestationResult,
   type NodeAttestor,
 } from "../../attestation/index.ts";
+import { rateAddress } from "../../authorization/index.ts";
 import { errorByCode } from "../../error-by-code.ts";
 import { serverErrors } from "../../errors.ts";
 import type { Issuance } from "../../issuance/ports.ts";
@@ -121,7 +122,10 @@ async function converse(
     signal.addEventListener("abort", () => reject(signal.reason), { once: true });
   });
   try {
-    return await Promise.race([attestor.attest(payload, boundedAsk, signal), ended]);
+    return await Promise.race([
+      attestor.attest(payload, boundedAsk, signal, { address: rateAddress(call.caller) }),
+      ended,
+    ]);
   } finally {
     timer.cancel();
   }
