@@ -87,10 +87,14 @@ export const serverSettings = {
   audit_log_enabled: setting(flag, { initial: true, doc: "One audit record for every change, issuance and refusal." }),
   ...nodeAttestorSettings,
   "rate_limits.enabled": setting(flag, { initial: true, doc: "Rate limits as a whole.", reloads: true }),
-  "rate_limits.attest": setting(rate, { initial: 20, doc: "AttestAgent a second and address.", reloads: true }),
+  "rate_limits.attest": setting(rate, {
+    initial: 50,
+    doc: "AttestAgent a second and address. A hundred agents behind one address come in at once.",
+    reloads: true,
+  }),
   "rate_limits.x509": setting(rate, { initial: 500, doc: "X.509 signatures a second and address.", reloads: true }),
   "rate_limits.jwt": setting(rate, { initial: 500, doc: "JWT signatures a second and address.", reloads: true }),
-  "rate_limits.post_status": setting(rate, { initial: 10, doc: "PostStatus a second and address.", reloads: true }),
+  "rate_limits.post_status": setting(rate, { initial: 50, doc: "PostStatus a second and address.", reloads: true }),
   "rate_limits.publish_jwt": setting(rate, {
     initial: 500,
     doc: "PublishJWTAuthority of servers below, a second and address.",

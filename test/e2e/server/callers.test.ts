@@ -9,6 +9,7 @@ import {
   svidService,
   syncService,
 } from "../../../proto/services.ts";
+import { loadServerConfig } from "../../../server/config/index.ts";
 import { serverErrors } from "../../../server/errors.ts";
 import type { Store } from "../../../server/store/ports.ts";
 import { SpiffeId } from "../../../spiffe/index.ts";
@@ -198,6 +199,22 @@ describe("callers: short lives, rates and a store that fails", () => {
       message: "rate (3) exceeds burst size (2)",
     });
     for (let n = 0; n < 20; n += 1) await world.createToken();
+  });
+
+  it("lets a hundred agents behind one address in at once, by the rates that hold unless told otherwise", async () => {
+    const { rateLimits } = await loadServerConfig({ flags: { trustDomain: "example.org", dataDir: "/tmp" }, env: {} });
+    assert.notEqual(rateLimits, "off");
+    await using world = await TestServer.start({ config: { rateLimits } });
+    const names = Array.from({ length: 100 }, (_, n) => `behind-${n}`);
+    for (const token of names) await world.createToken({ token });
+    await Promise.all(
+      names.map(async (token) => {
+        const channel = world.dialAs(await world.attest(token));
+        await channel.unary(agentService.PostStatus, { agent_version: token });
+      }),
+    );
+    const { agents } = await world.admin.unary(agentService.ListAgents, {});
+    assert.deepEqual(agents.map(({ agent_version }) => agent_version).sort(), names.toSorted());
   });
 
   it("keeps good news flowing and says Unavailable instead of bad news while the store is down", async () => {
