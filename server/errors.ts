@@ -89,11 +89,6 @@ export const serverErrors = defineErrors({
     meaning: "The bundle has another key under that key id. A key id is never handed over.",
     fix: "publish the key under a random id of its own",
   },
-  ERR_BUNDLE_FULL: {
-    status: "resourceExhausted",
-    meaning: "The bundle holds as many JWT keys as it may (docs/limits.md).",
-    fix: "wait until old keys have expired; look for a server below that makes keys far too often",
-  },
 
   // ---- issuance ----
   ERR_CSR_TOO_LARGE: {
@@ -352,12 +347,51 @@ export const serverErrors = defineErrors({
     fix: "choose another value, or leave it out",
   },
 
-  // ---- bundles, sync ----
+  // ---- bundles ----
   ERR_BUNDLE_NOT_FOUND: {
     status: "notFound",
     meaning: "There is no bundle of that trust domain.",
     fix: "list the bundles",
   },
+  ERR_BUNDLE_EXISTS: {
+    status: "alreadyExists",
+    meaning: "There is a bundle of that trust domain already; the answer carries it.",
+    fix: "set the bundle instead, which replaces it",
+  },
+  ERR_BUNDLE_IN_USE: {
+    status: "failedPrecondition",
+    meaning: "Entries federate with the trust domain whose bundle would be deleted.",
+    fix: "change those entries first, or delete with the mode dissociate or delete",
+  },
+  ERR_BUNDLE_FULL: {
+    status: "resourceExhausted",
+    meaning: "The bundle would have more authorities of a kind, or more bytes of them, than it may (docs/limits.md).",
+    fix: "append fewer, wait until old keys have expired, look for a server below that makes keys far too often",
+  },
+  ERR_OWN_TRUST_DOMAIN: {
+    status: "invalidArgument",
+    meaning: "A federated bundle or a relationship of the server's own trust domain was asked for: there is none.",
+    fix: "get the server's own bundle with GetBundle (bundle show), add to it with AppendBundle",
+  },
+
+  // ---- federation ----
+  ERR_FEDERATION_EXISTS: {
+    status: "alreadyExists",
+    meaning: "There is a federation relationship with that trust domain already; the answer carries it.",
+    fix: "update the relationship instead",
+  },
+  ERR_FEDERATION_NOT_FOUND: {
+    status: "notFound",
+    meaning: "There is no federation relationship with that trust domain; confirmed in the store.",
+    fix: "list the relationships",
+  },
+  ERR_FEDERATION_NOT_FETCHED: {
+    status: "unimplemented",
+    meaning: "The relationship is kept, but this release does not fetch bundles from endpoints yet.",
+    fix: "set the bundle by hand (bundle set); fetching comes with a later release",
+  },
+
+  // ---- sync ----
   ERR_SYNC_PROTOCOL: {
     status: "invalidArgument",
     meaning: "The sync stream did not begin with a hello, or broke the protocol later.",

@@ -70,7 +70,10 @@ const adminSocket: LimitTable<keyof ListenerLimits> = {
   maxReceiveMessageBytes: { value: 16 * mebibyte, reason: "batches of entries from a file" },
   maxReceivingBytes: { value: 256 * mebibyte, reason: "requests not yet answered, of all; half of it only for root" },
   maxReceivingBytesPerPeer: { value: 64 * mebibyte, reason: "one uid; a few controllers with the largest batches" },
-  maxSendMessageBytes: { value: 256 * mebibyte, reason: "a list of all entries in one page" },
+  maxSendMessageBytes: {
+    value: 64 * mebibyte,
+    reason: 'a page of everything ("page size 0"), as over TCP; larger answers are asked for in pages',
+  },
   maxHalfOpen: { value: 512, reason: "as many as may connect at all" },
   maxConnectionsPerPeer: { value: 256, reason: "one uid; scripts that run many commands at once" },
   maxConnections: { value: 512, reason: "administrators are few" },

@@ -7,7 +7,15 @@ import { getAgent } from "./agent/get-agent.ts";
 import { listAgents } from "./agent/list-agents.ts";
 import { postStatus } from "./agent/post-status.ts";
 import { renewAgent } from "./agent/renew-agent.ts";
+import { appendBundle } from "./bundle/append-bundle.ts";
+import { batchCreateFederatedBundle } from "./bundle/batch-create-federated-bundle.ts";
+import { batchDeleteFederatedBundle } from "./bundle/batch-delete-federated-bundle.ts";
+import { batchSetFederatedBundle } from "./bundle/batch-set-federated-bundle.ts";
+import { batchUpdateFederatedBundle } from "./bundle/batch-update-federated-bundle.ts";
+import { countBundles } from "./bundle/count-bundles.ts";
 import { getBundle } from "./bundle/get-bundle.ts";
+import { getFederatedBundle } from "./bundle/get-federated-bundle.ts";
+import { listFederatedBundles } from "./bundle/list-federated-bundles.ts";
 import { publishJwtAuthority } from "./bundle/publish-jwt-authority.ts";
 import { getInfo } from "./debug/get-info.ts";
 import { batchCreateEntry } from "./entry/batch-create-entry.ts";
@@ -29,17 +37,32 @@ import { newJwtSvid } from "./svid/new-jwt-svid.ts";
 import { listConnections } from "./sync/list-connections.ts";
 import { openSync } from "./sync/open.ts";
 import { waitApplied } from "./sync/wait-applied.ts";
+import { batchCreateFederationRelationship } from "./trust-domain/batch-create-federation-relationship.ts";
+import { batchDeleteFederationRelationship } from "./trust-domain/batch-delete-federation-relationship.ts";
+import { batchUpdateFederationRelationship } from "./trust-domain/batch-update-federation-relationship.ts";
+import { getFederationRelationship } from "./trust-domain/get-federation-relationship.ts";
+import { listFederationRelationships } from "./trust-domain/list-federation-relationships.ts";
+import { refreshBundle } from "./trust-domain/refresh-bundle.ts";
 
 /** Every RPC that is served, with its declaration. What is not here answers Unimplemented. */
 export const servedRpcs: readonly RpcDeclaration<never, never>[] = [
+  appendBundle,
   attestAgent,
   banAgent,
   batchCreateEntry,
+  batchCreateFederatedBundle,
+  batchCreateFederationRelationship,
   batchDeleteEntry,
+  batchDeleteFederatedBundle,
+  batchDeleteFederationRelationship,
   batchNewX509Svid,
+  batchSetFederatedBundle,
   batchUpdateEntry,
+  batchUpdateFederatedBundle,
+  batchUpdateFederationRelationship,
   checkHealth,
   countAgents,
+  countBundles,
   countEntries,
   createJoinToken,
   deleteAgent,
@@ -47,16 +70,21 @@ export const servedRpcs: readonly RpcDeclaration<never, never>[] = [
   getAuthorizedEntries,
   getBundle,
   getEntry,
+  getFederatedBundle,
+  getFederationRelationship,
   getInfo,
   getLogger,
   listAgents,
   listConnections,
   listEntries,
+  listFederatedBundles,
+  listFederationRelationships,
   newDownstreamX509Ca,
   newJwtSvid,
   openSync,
   postStatus,
   publishJwtAuthority,
+  refreshBundle,
   renewAgent,
   resetLogLevel,
   setLogLevel,
@@ -67,14 +95,6 @@ export const servedRpcs: readonly RpcDeclaration<never, never>[] = [
 /** Methods on the wire that this release does not serve. A new method must be put here or above (methods.test.ts). */
 export const unservedMethods: readonly string[] = [
   "/grpc.health.v1.Health/Watch",
-  "/spire.api.server.bundle.v1.Bundle/AppendBundle",
-  "/spire.api.server.bundle.v1.Bundle/BatchCreateFederatedBundle",
-  "/spire.api.server.bundle.v1.Bundle/BatchDeleteFederatedBundle",
-  "/spire.api.server.bundle.v1.Bundle/BatchSetFederatedBundle",
-  "/spire.api.server.bundle.v1.Bundle/BatchUpdateFederatedBundle",
-  "/spire.api.server.bundle.v1.Bundle/CountBundles",
-  "/spire.api.server.bundle.v1.Bundle/GetFederatedBundle",
-  "/spire.api.server.bundle.v1.Bundle/ListFederatedBundles",
   "/spire.api.server.bundle.v1.Bundle/PublishWITAuthority",
   "/spire.api.server.svid.v1.SVID/BatchNewWITSVID",
   "/spire.api.server.svid.v1.SVID/MintJWTSVID",

@@ -5,9 +5,11 @@ import { servedRpcs } from "./methods.ts";
 import type { ServerServices } from "./server-services.ts";
 import { serveAgentService } from "./wire/agent-service.ts";
 import { serveAuthorizedEntries } from "./wire/authorized-entries.ts";
+import { serveBundleService } from "./wire/bundle-service.ts";
 import { serveDebugService, serveLoggerService } from "./wire/daemon-services.ts";
 import { serveEntryService } from "./wire/entry-service.ts";
-import { serveBundleService, serveHealthService, serveSvidService, serveSyncService } from "./wire/other-services.ts";
+import { serveHealthService, serveSvidService, serveSyncService } from "./wire/other-services.ts";
+import { serveTrustDomainService } from "./wire/trust-domain-service.ts";
 
 /** All services on one router; admin socket and TCP serve the same, the gate tells their callers apart. */
 export function serverRouter(gate: Gate, services: ServerServices): RpcRouter {
@@ -18,6 +20,7 @@ export function serverRouter(gate: Gate, services: ServerServices): RpcRouter {
   serveAuthorizedEntries(to);
   serveSvidService(to);
   serveBundleService(to);
+  serveTrustDomainService(to);
   serveSyncService(to);
   serveHealthService(to);
   serveDebugService(to);

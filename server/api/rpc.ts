@@ -36,7 +36,7 @@ export interface RpcDeclaration<Request, Response> extends GuardedMethod {
   readonly rate?: RateRule<Request>;
   readonly audit: AuditRule<Request, Response>;
   /** Whose `output_mask` the wire request carries. */
-  readonly mask?: "agent" | "entry" | "bundle";
+  readonly mask?: "agent" | "entry" | "bundle" | "federation";
   /** Stays open: it is ended when the caller loses what entitled it. */
   readonly isStream?: true;
 }

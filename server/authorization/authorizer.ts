@@ -18,7 +18,7 @@ export interface GuardedMethod {
 
 /** What a batch call wants to touch; policies of a later release look into it. */
 export interface AccessItem {
-  readonly kind: "entry" | "agent" | "bundle";
+  readonly kind: "entry" | "agent" | "bundle" | "federation";
   readonly id?: string;
   readonly spiffeId?: SpiffeId;
   readonly parentId?: SpiffeId;

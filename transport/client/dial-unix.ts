@@ -9,7 +9,7 @@ import { ConnectionPool } from "./connection-pool.ts";
 export interface DialUnixOptions {
   readonly path: string;
   readonly connectTimeoutMs?: number;
-  /** Default: 256 MiB; the other side is a program of this host that the caller chose. */
+  /** Default: 64 MiB; the other side is a program of this host that the caller chose. */
   readonly maxReceiveMessageBytes?: number;
   readonly clock?: Clock;
 }

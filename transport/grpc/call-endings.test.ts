@@ -146,6 +146,8 @@ describe("a bad request", () => {
     });
     await assert.rejects(channel.unary(entryService.GetEntry, { id: "y".repeat(700) }), {
       code: "ERR_MESSAGE_TOO_LARGE",
+      status: "resourceExhausted",
+      message: /larger than 2000: ask for it in pages \(page_size\)$/,
     });
     assert.equal((await channel.unary(entryService.GetEntry, { id: "y".repeat(600) })).id.length, 1_800);
   });

@@ -178,7 +178,7 @@ export class ServerCall implements WireCall, RpcContext {
   #frame(message: Uint8Array): Buffer {
     const { maxSendMessageBytes } = this.#owner.deps.limits;
     if (message.byteLength > maxSendMessageBytes) {
-      const text = `the answer of ${message.byteLength} bytes is larger than ${maxSendMessageBytes}: ask for it in pages`;
+      const text = `the answer of ${message.byteLength} bytes is larger than ${maxSendMessageBytes}: ask for it in pages (page_size)`;
       throw commonErrors.error("ERR_MESSAGE_TOO_LARGE", text);
     }
     return frameMessage(message);

@@ -1,15 +1,11 @@
-import { decodeJwtKey, encodeBundle, encodeJwtKey } from "../../../proto/convert/bundle.ts";
-import { decodeMask } from "../../../proto/convert/mask.ts";
 import { encodeSpiffeId } from "../../../proto/convert/spiffe-id.ts";
 import { encodeIssueResult, encodeJwtSvid } from "../../../proto/convert/svid.ts";
 import { decodeAgentMessage, decodeHello, encodePosition, encodeServerMessage } from "../../../proto/convert/sync.ts";
 import type { SyncAck, SyncStatus } from "../../../proto/domain/link.ts";
 import type { Connection } from "../../../proto/gen/countersign/server/sync/v1/Connection.ts";
-import { bundleService, healthService, svidService, syncService } from "../../../proto/services.ts";
+import { healthService, svidService, syncService } from "../../../proto/services.ts";
 import { callerOf } from "../../authorization/index.ts";
 import type { AgentConnection } from "../../sync/index.ts";
-import { getBundle } from "../bundle/get-bundle.ts";
-import { publishJwtAuthority } from "../bundle/publish-jwt-authority.ts";
 import { checkHealth } from "../health/check.ts";
 import { batchNewX509Svid } from "../svid/batch-new-x509-svid.ts";
 import { newDownstreamX509Ca } from "../svid/new-downstream-x509-ca.ts";
@@ -43,23 +39,6 @@ export function serveSvidService(to: Registration): void {
       ca_cert_chain: [...chain],
       x509_authorities: bundle.x509Authorities.map(({ certificate }) => certificate.der),
     }),
-  );
-}
-
-export function serveBundleService(to: Registration): void {
-  serveUnary(
-    to,
-    bundleService.GetBundle,
-    getBundle,
-    () => {},
-    (bundle, { output_mask }) => encodeBundle(bundle, decodeMask(output_mask)),
-  );
-  serveUnary(
-    to,
-    bundleService.PublishJWTAuthority,
-    publishJwtAuthority,
-    ({ jwt_authority }) => decodeJwtKey(jwt_authority, "jwt_authority"),
-    ({ jwtAuthorities }) => ({ jwt_authorities: jwtAuthorities.map(encodeJwtKey) }),
   );
 }
 

@@ -97,7 +97,7 @@ describe("callers on real sockets", () => {
 
   it("says Unimplemented for what it does not serve", async () => {
     await assert.rejects(world.admin.unary(svidService.MintX509SVID, {}), { status: "unimplemented" });
-    await assert.rejects(world.admin.unary(bundleService.CountBundles, {}), { status: "unimplemented" });
+    await assert.rejects(world.admin.unary(bundleService.PublishWITAuthority, {}), { status: "unimplemented" });
   });
 
   it("lets a workload whose entry has the admin flag administer, and stops when the flag goes", async () => {
