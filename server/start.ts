@@ -79,6 +79,7 @@ export async function startServer(config: ServerConfig, deps: StartDeps): Promis
     identity: () => identity.current,
     maxConnectionAgeMs: (methods) => connectionAgeMs(config, methods),
     verifyPeer: (chain) => core.verifyPeer(chain),
+    proxies: config.proxies,
   });
   const owned = cleanup.move();
   const listening = tls;

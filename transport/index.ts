@@ -31,6 +31,7 @@ export type {
 } from "./grpc/types.ts";
 export { type TransportLimits, transportLimits } from "./limits.ts";
 export type { Peer, ProcessHandle, TlsPeer, UnixPeer, VerifiedPeer } from "./peer.ts";
+export { AddressRanges } from "./proxy-protocol/index.ts";
 export { listenTls, type TlsListener, type TlsListenerOptions } from "./server/listen-tls.ts";
 export type { Listener, ListenerAddress } from "./server/listener.ts";
 export { type TransportMetrics, transportMetrics } from "./server/metrics.ts";

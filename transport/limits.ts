@@ -95,6 +95,10 @@ const general = {
   sweepMs: { value: 30_000, reason: "how often streams whose process is gone are looked for" },
   socketPathBytes: { value: 107, reason: "sockaddr_un.sun_path less its NUL" },
   peerChain: { value: 10, reason: "certificates looked at in a peer's chain, leaf included" },
+  proxyHeaderBytes: {
+    value: 4_096,
+    reason: "a PROXY protocol header of version 2 with its TLVs; a client certificate's name and an id fit",
+  },
   connectTimeoutMs: { value: 10_000, reason: "dialling: TCP and TLS together" },
   requestFields: {
     value: 10_000,

@@ -184,6 +184,20 @@ health_checks: { listener_enabled: true, bind_port: 0 }
     ]);
   });
 
+  it("takes ranges of proxies, and refuses what is none", async () => {
+    const key = "COUNTERSIGN_SERVER_PROXY_PROTOCOL_TRUSTED_ADDRESSES";
+    const { proxies } = await loadServerConfig({ flags: least, env: { [key]: "10.0.0.0/8, ::1" } });
+    assert.deepEqual(
+      ["10.9.9.9", "::1", "11.0.0.1"].map((address) => proxies?.has(address)),
+      [true, true, false],
+    );
+    assert.equal((await loadServerConfig({ flags: least, env: {} })).proxies, undefined);
+    assert.match(
+      (await problemsOf(least, { [key]: "10.0.0.0/40" })).join(),
+      /trusted_addresses\|.*is not an IP address/,
+    );
+  });
+
   it("warns of lives that CA rotation cannot guarantee", async () => {
     const config = await loadServerConfig({ flags: least, env: { COUNTERSIGN_SERVER_CA_TTL: "1h" } });
     assert.equal(configWarnings(config).length, 2);

@@ -2,6 +2,7 @@ import { resolve } from "node:path";
 import { defaultSocketPath } from "../../runtime/host/default-sockets.ts";
 import type { LogLevel, SettingValues } from "../../runtime/host/index.ts";
 import type { SpiffeId, TrustDomain } from "../../spiffe/index.ts";
+import type { AddressRanges } from "../../transport/index.ts";
 import type { AuthorityKeyType } from "../issuance/ports.ts";
 import { type NodeAttestorsConfig, nodeAttestorsConfig } from "./node-attestors.ts";
 import type { serverSettings } from "./settings.ts";
@@ -17,6 +18,8 @@ export interface ServerConfig {
   readonly socketPath: string;
   /** Milliseconds until a TCP connection is asked to leave. */
   readonly connectionAge: { readonly usualMs: number; readonly syncMs: number };
+  /** Proxies in front of the TCP listener, which tell where connections come from; `undefined`: none. */
+  readonly proxies: AddressRanges | undefined;
   readonly adminIds: readonly SpiffeId[];
   readonly ttls: {
     readonly agent: number;
@@ -75,6 +78,7 @@ export function toServerConfig(
     bind: { host: values.bind_address, port: values.bind_port },
     socketPath: resolve(values.socket_path ?? defaultSocketPath("server", host.env, host.uid)),
     connectionAge: { usualMs: values.max_connection_age, syncMs: values.max_sync_connection_age },
+    proxies: values["proxy_protocol.trusted_addresses"],
     adminIds: values.admin_ids,
     ttls: {
       agent: values.agent_ttl === undefined ? x509Ttl : seconds(values.agent_ttl),

@@ -12,6 +12,7 @@ import {
   text,
 } from "../../runtime/host/index.ts";
 import { SpiffeId, TrustDomain } from "../../spiffe/index.ts";
+import { AddressRanges } from "../../transport/index.ts";
 import { nodeAttestorSettings } from "./node-attestors.ts";
 
 const keyType = oneOf("ec-p256", "ec-p384", "rsa-2048", "rsa-4096");
@@ -42,6 +43,23 @@ export const serverSettings = {
     initial: "1h",
     doc: "The same for connections with an agent's sync stream; the agent opens a new one before it leaves.",
   }),
+  "proxy_protocol.trusted_addresses": setting(
+    z
+      .array(text(64))
+      .max(256)
+      .transform((ranges, context) => {
+        try {
+          return ranges.length === 0 ? undefined : AddressRanges.parse(ranges);
+        } catch (error) {
+          context.addIssue(error instanceof Error ? error.message : "is not valid");
+          return z.NEVER;
+        }
+      })
+      .optional(),
+    {
+      doc: "CIDR ranges of proxies in front of bind_port. Connections from them must begin with a PROXY protocol header (version 1 or 2), and count as coming from where it says.",
+    },
+  ),
   admin_ids: setting(z.array(parsed((id) => SpiffeId.parse(id))).max(1000), {
     initial: [],
     doc: "SPIFFE IDs that may administer over TCP without an entry that has the admin flag.",

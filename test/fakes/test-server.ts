@@ -165,6 +165,7 @@ function defaultConfig(directory: string): ServerConfig {
     logLevel: "error",
     auditLog: false,
     rateLimits: "off",
+    proxies: undefined,
     nodeAttestors: { joinToken: true, x509pop: undefined },
     pruneNodes: undefined,
     upstream: { kind: "none" },

@@ -15,6 +15,7 @@ export const transportErrors: ErrorTable<
   | "ERR_SOCKET_PATH_TOO_LONG"
   | "ERR_SOCKET_IN_USE"
   | "ERR_LISTEN_FAILED"
+  | "ERR_PROXY_HEADER"
 > = defineErrors({
   ERR_CALL_CANCELLED: {
     status: "cancelled",
@@ -80,5 +81,10 @@ export const transportErrors: ErrorTable<
     status: "failedPrecondition",
     meaning: "The system refused to open the listening socket; the message has its reason.",
     fix: "check address, port, directory and permissions",
+  },
+  ERR_PROXY_HEADER: {
+    status: "failedPrecondition",
+    meaning: "A connection from a trusted proxy did not begin with a whole PROXY protocol header, and was closed.",
+    fix: "switch the PROXY protocol on in the proxy, or take its address out of proxy_protocol.trusted_addresses",
   },
 });

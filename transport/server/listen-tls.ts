@@ -2,6 +2,7 @@ import type { Certificate } from "../../certs/index.ts";
 import { errorFields } from "../../runtime/core/index.ts";
 import { transportLimits } from "../limits.ts";
 import type { Peer, TlsPeer, VerifiedPeer } from "../peer.ts";
+import type { AddressRanges } from "../proxy-protocol/index.ts";
 import { type AcceptedTls, createVerifiedTlsServer, type TlsIdentity, type VerifiedTlsServer } from "../tls/index.ts";
 import { type Listener, serverDeps } from "./listener.ts";
 import type { CallAdmission, ListenerOptions } from "./options.ts";
@@ -17,6 +18,8 @@ export interface TlsListenerOptions extends ListenerOptions {
   readonly identity: () => TlsIdentity;
   /** Judges a client's chain against the bundle of its own trust domain; throws to refuse the connection. */
   readonly verifyPeer: (chain: readonly Certificate[]) => VerifiedPeer;
+  /** Connections from these addresses begin with a PROXY protocol header, and count as coming from where it says. */
+  readonly proxies?: AddressRanges | undefined;
 }
 
 export interface TlsListener extends Listener {
@@ -40,6 +43,7 @@ export async function listenTls(options: TlsListenerOptions): Promise<TlsListene
     clientCertificate: "optional",
     verifyPeer: options.verifyPeer,
     alpnProtocols: ["h2"],
+    proxies: options.proxies === undefined ? undefined : { addresses: options.proxies, clock },
     limits: {
       handshakeTimeoutMs: limits.handshakeTimeoutMs,
       maxHalfOpen: limits.maxHalfOpen,

@@ -1,8 +1,10 @@
 import { type AddressInfo, createServer, type Socket } from "node:net";
 import { createServer as createTlsServer, type TLSSocket } from "node:tls";
 import type { Certificate } from "../../certs/index.ts";
+import type { Clock } from "../../runtime/core/index.ts";
 import { transportErrors } from "../errors/transport.ts";
 import { transportLimits } from "../limits.ts";
+import { type AddressRanges, type ProxiedSource, receiveProxyHeader } from "../proxy-protocol/index.ts";
 import { Quota } from "../server/quota.ts";
 import { isAgreed } from "./alpn.ts";
 import { secureContextOptions, type TlsIdentity } from "./context.ts";
@@ -19,6 +21,7 @@ export interface TlsServerLimits {
 export type TlsRefusal =
   | "too-many-connections"
   | "too-many-half-open"
+  | "proxy-header"
   | "handshake-failed"
   | "no-common-protocol"
   | "session-resumed"
@@ -35,6 +38,8 @@ export interface TlsServerOptions<Verified> {
   readonly alpnProtocols: readonly string[];
   readonly allowsNoAlpn?: boolean;
   readonly limits: TlsServerLimits;
+  /** Connections from these addresses begin with a PROXY protocol header, which says where they really come from. */
+  readonly proxies?: { readonly addresses: AddressRanges; readonly clock: Clock } | undefined;
   /** Takes over a connection that was judged; no byte of its application data has been looked at before. */
   readonly onConnection: (connection: AcceptedTls<Verified>) => void;
   readonly onRefused?: (reason: TlsRefusal, address: string, cause: unknown) => void;
@@ -73,11 +78,17 @@ type Verdict<Verified> =
   | { readonly kind: "accepted"; readonly client: AcceptedTls<Verified>["client"] }
   | { readonly kind: "refused"; readonly reason: TlsRefusal; readonly cause?: unknown };
 
+interface HalfOpen {
+  readonly socket: Socket;
+  /** Where the connection comes from: through a proxy not where the socket does. */
+  readonly source: ProxiedSource;
+}
+
 class TlsAcceptor<Verified> implements VerifiedTlsServer {
   readonly #options: TlsServerOptions<Verified>;
   readonly #places: Quota;
-  /** Sockets in their handshake, by remote address and port. */
-  readonly #halfOpen = new Map<string, Socket>();
+  /** Connections up to the end of their handshake, by the remote address and port of the socket itself. */
+  readonly #halfOpen = new Map<string, HalfOpen>();
   readonly #tcp = createServer({ noDelay: true, keepAlive: true, keepAliveInitialDelay: 30_000 }, (socket) =>
     this.accept(socket),
   );
@@ -96,7 +107,7 @@ class TlsAcceptor<Verified> implements VerifiedTlsServer {
     });
     this.#tls.on("secureConnection", (socket) => this.#judge(socket));
     this.#tls.on("tlsClientError", (cause, socket) => {
-      this.#refuse("handshake-failed", socket.remoteAddress ?? "", cause);
+      this.#refuse("handshake-failed", this.#sourceOf(socket).address, cause);
       socket.destroy();
     });
   }
@@ -129,7 +140,7 @@ class TlsAcceptor<Verified> implements VerifiedTlsServer {
 
   async close(): Promise<void> {
     const closed = new Promise<void>((resolve) => this.#tcp.close(() => resolve()));
-    for (const socket of [...this.#halfOpen.values()]) socket.destroy();
+    for (const { socket } of [...this.#halfOpen.values()]) socket.destroy();
     // Resolves only when the last connection is gone; their owner ends those.
     await closed;
   }
@@ -143,34 +154,60 @@ class TlsAcceptor<Verified> implements VerifiedTlsServer {
       socket.destroy();
       return;
     }
-    if (!this.#places.enter(address)) {
-      this.#refuse("too-many-connections", address, undefined);
+    const key = `${address} ${port}`;
+    socket.once("close", () => this.#halfOpen.delete(key));
+    const { proxies, limits } = this.#options;
+    if (proxies?.addresses.has(address) !== true) {
+      this.#begin(key, socket, { address, port });
+      return;
+    }
+    this.#putHalfOpen(key, { socket, source: { address, port } });
+    receiveProxyHeader(
+      socket,
+      { clock: proxies.clock, timeoutMs: limits.handshakeTimeoutMs },
+      (source) => this.#begin(key, socket, source ?? { address, port }),
+      (error) => {
+        this.#refuse("proxy-header", address, error);
+        socket.destroy();
+      },
+    );
+  }
+
+  #begin(key: string, socket: Socket, source: ProxiedSource): void {
+    if (socket.destroyed) return;
+    if (!this.#places.enter(source.address)) {
+      this.#refuse("too-many-connections", source.address, undefined);
       socket.destroy();
       return;
     }
-    const key = `${address} ${port}`;
-    socket.once("close", () => {
-      this.#halfOpen.delete(key);
-      this.#places.leave(address);
-    });
-    if (this.#halfOpen.size >= this.#options.limits.maxHalfOpen) this.#dropOldestHalfOpen();
-    this.#halfOpen.set(key, socket);
+    socket.once("close", () => this.#places.leave(source.address));
+    this.#putHalfOpen(key, { socket, source });
     this.#tls.emit("connection", socket);
+  }
+
+  #putHalfOpen(key: string, connection: HalfOpen): void {
+    if (!this.#halfOpen.has(key) && this.#halfOpen.size >= this.#options.limits.maxHalfOpen) this.#dropOldestHalfOpen();
+    this.#halfOpen.set(key, connection);
   }
 
   /** An honest handshake takes milliseconds: in a flood it is the silent ones that are old, and they must not keep others out. */
   #dropOldestHalfOpen(): void {
-    for (const [key, socket] of this.#halfOpen) {
+    for (const [key, { socket, source }] of this.#halfOpen) {
       this.#halfOpen.delete(key);
-      this.#refuse("too-many-half-open", socket.remoteAddress ?? "", undefined);
+      this.#refuse("too-many-half-open", source.address, undefined);
       socket.destroy();
       return;
     }
   }
 
+  /** Where a connection in its handshake comes from. */
+  #sourceOf({ remoteAddress = "", remotePort = 0 }: TLSSocket): ProxiedSource {
+    return this.#halfOpen.get(`${remoteAddress} ${remotePort}`)?.source ?? { address: remoteAddress, port: remotePort };
+  }
+
   #judge(socket: TLSSocket): void {
-    const { remoteAddress: address = "", remotePort: port = 0 } = socket;
-    this.#halfOpen.delete(`${address} ${port}`);
+    const { address, port } = this.#sourceOf(socket);
+    this.#halfOpen.delete(`${socket.remoteAddress} ${socket.remotePort}`);
     socket.on("error", () => {
       // Whoever takes the socket hears of its end through "close".
     });
