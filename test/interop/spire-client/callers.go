@@ -40,22 +40,6 @@ var later = map[string]row{
 	"svid.v1.SVID/MintX509SVID": {operators, codes.InvalidArgument},
 	"svid.v1.SVID/MintJWTSVID":  {operators, codes.InvalidArgument},
 
-	"bundle.v1.Bundle/CountBundles":               {operators, codes.OK},
-	"bundle.v1.Bundle/AppendBundle":               {operators, codes.InvalidArgument},
-	"bundle.v1.Bundle/ListFederatedBundles":       {operators, codes.OK},
-	"bundle.v1.Bundle/GetFederatedBundle":         {readers, codes.InvalidArgument},
-	"bundle.v1.Bundle/BatchCreateFederatedBundle": {operators, codes.OK},
-	"bundle.v1.Bundle/BatchUpdateFederatedBundle": {operators, codes.OK},
-	"bundle.v1.Bundle/BatchSetFederatedBundle":    {operators, codes.OK},
-	"bundle.v1.Bundle/BatchDeleteFederatedBundle": {operators, codes.OK},
-
-	"trustdomain.v1.TrustDomain/ListFederationRelationships":       {operators, codes.OK},
-	"trustdomain.v1.TrustDomain/GetFederationRelationship":         {operators, codes.InvalidArgument},
-	"trustdomain.v1.TrustDomain/BatchCreateFederationRelationship": {operators, codes.OK},
-	"trustdomain.v1.TrustDomain/BatchUpdateFederationRelationship": {operators, codes.OK},
-	"trustdomain.v1.TrustDomain/BatchDeleteFederationRelationship": {operators, codes.OK},
-	"trustdomain.v1.TrustDomain/RefreshBundle":                     {operators, codes.InvalidArgument},
-
 	"localauthority.v1.LocalAuthority/GetJWTAuthorityState":        {operators, codes.OK},
 	"localauthority.v1.LocalAuthority/PrepareJWTAuthority":         {operators, changesState},
 	"localauthority.v1.LocalAuthority/ActivateJWTAuthority":        {operators, codes.InvalidArgument},
@@ -101,6 +85,22 @@ var rows = map[string]row{
 
 	"bundle.v1.Bundle/GetBundle":           {anybody, codes.OK},
 	"bundle.v1.Bundle/PublishJWTAuthority": {downstream, codes.InvalidArgument},
+
+	"bundle.v1.Bundle/CountBundles":               {operators, codes.OK},
+	"bundle.v1.Bundle/AppendBundle":               {operators, codes.InvalidArgument},
+	"bundle.v1.Bundle/ListFederatedBundles":       {operators, codes.OK},
+	"bundle.v1.Bundle/GetFederatedBundle":         {readers, codes.InvalidArgument},
+	"bundle.v1.Bundle/BatchCreateFederatedBundle": {operators, codes.OK},
+	"bundle.v1.Bundle/BatchUpdateFederatedBundle": {operators, codes.OK},
+	"bundle.v1.Bundle/BatchSetFederatedBundle":    {operators, codes.OK},
+	"bundle.v1.Bundle/BatchDeleteFederatedBundle": {operators, codes.OK},
+
+	"trustdomain.v1.TrustDomain/ListFederationRelationships":       {operators, codes.OK},
+	"trustdomain.v1.TrustDomain/GetFederationRelationship":         {operators, codes.InvalidArgument},
+	"trustdomain.v1.TrustDomain/BatchCreateFederationRelationship": {operators, codes.OK},
+	"trustdomain.v1.TrustDomain/BatchUpdateFederationRelationship": {operators, codes.OK},
+	"trustdomain.v1.TrustDomain/BatchDeleteFederationRelationship": {operators, codes.OK},
+	"trustdomain.v1.TrustDomain/RefreshBundle":                     {operators, codes.InvalidArgument},
 
 	"debug.v1.Debug/GetInfo":         {onTheHost, codes.OK},
 	"logger.v1.Logger/GetLogger":     {onTheHost, codes.OK},
