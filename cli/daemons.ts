@@ -2,7 +2,7 @@ import type { AgentFlags } from "../agent/index.ts";
 import type { OpenWorkloadIdentity, ServerFlags } from "../server/index.ts";
 import type { CommandContext, Finish } from "./context.ts";
 import { inputError } from "./exit-codes.ts";
-import type { OutputFormat } from "./output.ts";
+import { type OutputFormat, plainJson } from "./output.ts";
 import { version } from "./version.ts";
 
 // Each program's code is loaded by itself: a server has no use for the agent's.
@@ -45,7 +45,7 @@ function printValid(
   { terminal }: CommandContext,
 ): void {
   if (output === "json") {
-    terminal.out(JSON.stringify({ valid: true, warnings }));
+    terminal.out(plainJson({ valid: true, warnings }));
     return;
   }
   for (const warning of warnings) terminal.err(`Warning: ${warning}`);

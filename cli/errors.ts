@@ -2,6 +2,8 @@
 export type CliErrorCode =
   | "ERR_USAGE"
   | "ERR_ENTRY_FILE"
+  | "ERR_INPUT_TOO_LARGE"
+  | "ERR_NO_AGENT"
   | "ERR_CONFIG"
   | "ERR_NO_ANSWER"
   | "ERR_SERVER_NOT_VERIFIED"
@@ -17,6 +19,14 @@ export const cliErrorSpecs: Readonly<Record<CliErrorCode, { readonly meaning: st
   ERR_ENTRY_FILE: {
     meaning: "The file of entries cannot be read, or holds something that is no entry; every problem is named.",
     fix: 'see "Files of entries" in docs/cli.md',
+  },
+  ERR_INPUT_TOO_LARGE: {
+    meaning: "A file, or standard input, is larger than 16 MiB; reading stopped there.",
+    fix: "give it in several parts",
+  },
+  ERR_NO_AGENT: {
+    meaning: "Nothing was waited for: no agent that the server knows has the parent ID, itself or by a node alias.",
+    fix: 'compare the parent ID with "countersign agent list"; the entry stays, and is delivered when there is such an agent',
   },
   ERR_CONFIG: {
     meaning: "The settings of a daemon are incomplete or not legal; every problem is named.",

@@ -104,6 +104,8 @@ describe("countersign --help", () => {
     assert.match(bare.err, /entry create/);
     assert.equal((await cli([])).code, exitCodes.usage);
     assert.match((await cli(["help", "token"])).out, /token generate/);
+    const deep = await cli(["help", "entry", "create"]);
+    assert.deepEqual([deep.code, deep.out], [exitCodes.ok, (await cli(["entry", "create", "--help"])).out]);
   });
 
   it("prints the version", async () => {

@@ -1,4 +1,5 @@
 import picocolors from "picocolors";
+import { boundedText } from "./bounded-text.ts";
 import type { CommandContext } from "./context.ts";
 import type { Terminal } from "./output.ts";
 import { runCli } from "./run-cli.ts";
@@ -20,16 +21,10 @@ export async function main(args: readonly string[]): Promise<void> {
     terminal: processTerminal,
     environment: process.env,
     uid: process.getuid?.() ?? 0,
-    readStdin: readAllOfStdin,
+    readStdin: () => boundedText(process.stdin),
     confirm: askOnTerminal,
   };
   process.exitCode = await runCli(args, context);
-}
-
-async function readAllOfStdin(): Promise<string> {
-  const chunks: Buffer[] = [];
-  for await (const chunk of process.stdin) chunks.push(Buffer.from(chunk));
-  return Buffer.concat(chunks).toString("utf8");
 }
 
 async function askOnTerminal(question: string): Promise<boolean | undefined> {

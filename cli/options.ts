@@ -1,5 +1,5 @@
 import { type Command, InvalidArgumentError, Option } from "commander";
-import { defaultSocketPath } from "../runtime/host/default-sockets.ts";
+import { clientSocketPath } from "../runtime/host/default-sockets.ts";
 import type { CommandContext } from "./context.ts";
 import type { OutputFormat } from "./output.ts";
 
@@ -35,7 +35,7 @@ export function withLocalServerSocket(command: Command, context: CommandContext)
   const path =
     environment["COUNTERSIGN_SERVER_SOCKET"] ??
     environment["SPIRE_SERVER_PRIVATE_SOCKET"] ??
-    defaultSocketPath("server", environment, uid);
+    clientSocketPath("server", environment, uid);
   return withOutput(
     command.option("--socket <path>", "the server's admin socket (also COUNTERSIGN_SERVER_SOCKET)", path),
   );
@@ -47,7 +47,7 @@ export function withAgentSocket(command: Command, context: CommandContext): Comm
   const path =
     environment["COUNTERSIGN_AGENT_SOCKET"] ??
     environment["SPIFFE_ENDPOINT_SOCKET"] ??
-    defaultSocketPath("agent", environment, uid);
+    clientSocketPath("agent", environment, uid);
   return withOutput(
     command.option(
       "--socket <path>",

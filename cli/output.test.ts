@@ -16,6 +16,13 @@ describe("what is printed", () => {
     assert.equal(toJson({ text: "a\nb" }).includes("\n"), false);
   });
 
+  it("toJson: what JSON leaves unescaped and a terminal obeys is escaped, and still the same text", () => {
+    const text = 'c1 \u009b31m, bidi \u202e, del \u007f, quote ", newline \n';
+    const json = toJson({ text });
+    assert.doesNotMatch(json, /[\p{Cc}\p{Bidi_Control}]/u);
+    assert.deepEqual(JSON.parse(json), { text });
+  });
+
   it("printable: no control character, no change of direction; all else as it was", () => {
     fc.assert(
       fc.property(fc.string({ unit: "binary" }), (text) => {

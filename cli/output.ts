@@ -12,11 +12,19 @@ export interface Terminal {
  * empty too, but no message that is not there. One line.
  */
 export function toJson(value: unknown): string {
-  return JSON.stringify(value, (key, inner: unknown) => {
+  return plainJson(value, (key, inner: unknown) => {
     // The decoder's notes on which field of a oneof is set.
     if (key.startsWith("_") || inner === null) return undefined;
     return isBufferJson(inner) ? Buffer.from(inner.data).toString("base64") : inner;
   });
+}
+
+/**
+ * JSON that may be shown on a terminal: JSON itself escapes only the older control characters, and what it leaves can only
+ * be inside strings.
+ */
+export function plainJson(value: unknown, replacer?: (key: string, inner: unknown) => unknown): string {
+  return printable(JSON.stringify(value, replacer));
 }
 
 function isBufferJson(value: unknown): value is { readonly data: readonly number[] } {

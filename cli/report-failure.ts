@@ -1,6 +1,6 @@
 import picocolors from "picocolors";
 import { CommandError, type ExitCode, exitCodes } from "./exit-codes.ts";
-import { printable, type Terminal } from "./output.ts";
+import { plainJson, printable, type Terminal } from "./output.ts";
 
 /** What went wrong, for people and for programs. */
 export interface Failure {
@@ -12,7 +12,7 @@ export interface Failure {
 /** One object on one line when `asJson`, else the message with its code, and the hint below. */
 export function printFailure({ message, code, hint }: Failure, terminal: Terminal, asJson: boolean): void {
   if (asJson) {
-    terminal.err(JSON.stringify({ error: message, code, hint }));
+    terminal.err(plainJson({ error: message, code, hint }));
     return;
   }
   const label = picocolors.createColors(terminal.colors).red("Error:");

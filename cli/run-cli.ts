@@ -23,7 +23,7 @@ export async function runCli(args: readonly string[], context: CommandContext): 
   try {
     const ours = normalizeArgs(args, program, context);
     asJson = wantsJson(ours);
-    await program.parseAsync([...ours], { from: "user" });
+    await program.parseAsync([...withoutHelpCommand(ours)], { from: "user" });
     return ended.code;
   } catch (error) {
     const { printFailure, reportFailure } = await import("./report-failure.ts");
@@ -64,6 +64,12 @@ export function createProgram(context: CommandContext, finish: (code: number) =>
   addBundleCommands(program, context);
   addApiCommands(program, context, finish);
   return program;
+}
+
+/** `help entry create` as `entry create --help`: Commander's own help command looks no deeper than one word. */
+function withoutHelpCommand(args: readonly string[]): readonly string[] {
+  const [first, ...words] = args;
+  return first === "help" && words.length > 1 ? [...words, "--help"] : args;
 }
 
 /** The commands below `command` that do something. */

@@ -1,5 +1,5 @@
 import type { CommandContext } from "../context.ts";
-import { facts } from "../output.ts";
+import { facts, plainJson } from "../output.ts";
 import { idText, spiffeIdFlag } from "../wire.ts";
 import { withWorkloadApi } from "./client.ts";
 import type { FetchJwtOptions, ValidateJwtOptions } from "./options.ts";
@@ -19,7 +19,7 @@ export async function fetchJwt(options: FetchJwtOptions, { terminal }: CommandCo
     // Both answers of the Workload API one after the other, as SPIRE prints them.
     const wire = svids.map(({ id, token, hint }) => ({ spiffe_id: id.toString(), svid: token, hint }));
     const keys = [...bundles].map((bundle) => [bundle.trustDomain.idString, base64(bundle.toJwks())]);
-    terminal.out(JSON.stringify([{ svids: wire }, { bundles: Object.fromEntries(keys) }]));
+    terminal.out(plainJson([{ svids: wire }, { bundles: Object.fromEntries(keys) }]));
     return;
   }
   const blocks = svids.map(({ id, token, hint }) =>
@@ -34,7 +34,7 @@ export async function validateJwt(options: ValidateJwtOptions, { terminal, readS
     client.validateJwtSvid(options.audience, token, { timeoutMs: options.timeout * 1000 }),
   );
   // Claims are the issuer's own: they are printed as they are.
-  if (options.output === "json") terminal.out(JSON.stringify({ spiffe_id: id.toString(), claims }));
+  if (options.output === "json") terminal.out(plainJson({ spiffe_id: id.toString(), claims }));
   else {
     terminal.out(
       facts([

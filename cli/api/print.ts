@@ -1,5 +1,5 @@
 import type { X509Context } from "../../sdk/index.ts";
-import { facts, time } from "../output.ts";
+import { facts, plainJson, time } from "../output.ts";
 
 /**
  * As the wire's X509SVIDResponse and as SPIRE prints it, with what people look for first added. Keys only go to files:
@@ -20,7 +20,7 @@ export function contextJson(context: X509Context): string {
   const federated = [...context.bundles].filter(
     (bundle) => !context.svids.some((svid) => svid.id.isMemberOf(bundle.trustDomain)),
   );
-  return JSON.stringify({
+  return plainJson({
     svids,
     crl: [],
     federated_bundles: Object.fromEntries(

@@ -2,7 +2,7 @@ import { type Clock, systemClock } from "../../runtime/core/index.ts";
 import type { WorkloadError } from "../../sdk/index.ts";
 import type { CommandContext, Finish } from "../context.ts";
 import { exitCodes } from "../exit-codes.ts";
-import { printable } from "../output.ts";
+import { plainJson, printable } from "../output.ts";
 import { withWorkloadApi } from "./client.ts";
 import type { WatchOptions } from "./options.ts";
 import { contextJson, contextText } from "./print.ts";
@@ -19,7 +19,7 @@ export async function watch(
   const onProblem = ({ message, reason, code }: WorkloadError, retryInMs: number): void => {
     const next = `trying again in ${Math.round(retryInMs)} ms`;
     if (options.output === "json")
-      terminal.err(JSON.stringify({ error: message, code: reason ?? code, retry_in_ms: Math.round(retryInMs) }));
+      terminal.err(plainJson({ error: message, code: reason ?? code, retry_in_ms: Math.round(retryInMs) }));
     else terminal.err(`${printable(message)} (${printable(reason ?? code)}); ${next}`);
   };
   let updates = 0;

@@ -2,7 +2,6 @@ import type { Entry } from "../../proto/gen/spire/api/types/Entry.ts";
 import { grpcStatus } from "../../transport/index.ts";
 import { withServer } from "../connect.ts";
 import type { CommandContext, Finish } from "../context.ts";
-import { printable } from "../output.ts";
 import {
   type EntryOptions,
   fieldFlags,
@@ -14,6 +13,8 @@ import {
 import { readEntries } from "./input.ts";
 import { createEntries, type ItemResult, succeeded } from "./mutations.ts";
 import { entryFacts } from "./print.ts";
+import { printRefusedItem } from "./refused-item.ts";
+import { warnOfSelectors } from "./selector-warnings.ts";
 import { deliverAndPrint } from "./wait.ts";
 
 export interface CreateOptions extends EntryOptions, WaitOptions {
@@ -24,6 +25,7 @@ export interface CreateOptions extends EntryOptions, WaitOptions {
 
 export async function create(options: CreateOptions, context: CommandContext, finish: Finish): Promise<void> {
   const entries = await entriesOf(options, context);
+  warnOfSelectors(entries, options.output, context.terminal);
   await withServer(options, context, async (channel) => {
     const results = await createEntries(channel, entries);
     await deliverAndPrint(channel, results, options, context, finish, (result) => printResult(result, context));
@@ -48,8 +50,9 @@ function entryOfFlags(options: CreateOptions): Entry {
 
 function printResult(result: ItemResult, { terminal }: CommandContext): void {
   if (succeeded(result) && result.entry !== null) terminal.out(`${entryFacts(result.entry)}\n`);
-  else if (result.status.code === grpcStatus.alreadyExists && result.entry !== null) {
-    terminal.err(`Error: not created: ${printable(result.status.message)}:`);
-    terminal.err(`${entryFacts(result.entry)}\n`);
-  } else terminal.err(`Error: not created: ${printable(result.status.message)}`);
+  else {
+    printRefusedItem("not created", result.status, terminal);
+    const isInTheWay = result.status.code === grpcStatus.alreadyExists && result.entry !== null;
+    if (isInTheWay) terminal.err(`The entry in the way:\n${entryFacts(result.entry)}\n`);
+  }
 }

@@ -5,6 +5,7 @@ import type { ServerOptions } from "../options.ts";
 import { printable, toJson } from "../output.ts";
 import { readDocument } from "./input.ts";
 import { deleteEntries, succeeded } from "./mutations.ts";
+import { printRefusedItem } from "./refused-item.ts";
 
 export interface DeleteOptions extends ServerOptions {
   readonly file?: string;
@@ -23,7 +24,7 @@ export async function remove(
   else {
     for (const result of results) {
       if (succeeded(result)) context.terminal.out(`deleted ${printable(result.id)}`);
-      else context.terminal.err(`Error: ${printable(result.id)} not deleted: ${printable(result.status.message)}`);
+      else printRefusedItem(`${result.id} not deleted`, result.status, context.terminal);
     }
   }
   if (results.some((result) => !succeeded(result))) finish(exitCodes.refused);

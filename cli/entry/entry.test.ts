@@ -118,7 +118,7 @@ describe("countersign entry", () => {
     const args = ["--parent-id", parent, "--spiffe-id", "spiffe://example.org/similar", "--selector", "unix:uid:1000"];
     const { code, out, err } = await entry("create", args);
     assert.deepEqual([code, out], [exitCodes.refused, ""]);
-    assert.match(err, /^Error: not created: similar entry already exists:\n/);
+    assert.match(err, /^Error: not created: similar entry already exists \(ERR_ENTRY_EXISTS\)\n +update the existing entry.*\nThe entry in the way:\n/);
     assert.ok(err.includes(first.id));
     const { results } = await json<{ results: Item[] }>("create", args);
     assert.deepEqual([results[0]?.status.code, results[0]?.entry?.id], [6, first.id]);
@@ -129,7 +129,15 @@ describe("countersign entry", () => {
       ...["--parent-id", parent, "--spiffe-id", "spiffe://elsewhere.test/web", "--selector", "unix:uid:1"],
     ]);
     assert.equal(code, exitCodes.refused);
-    assert.match(err, /^Error: not created: invalid entry: /);
+    assert.match(err, /^Error: not created: invalid entry: .* \(ERR_ENTRY_INVALID\)\n +correct what/);
+  });
+
+  it("create: warns of a unix selector that no agent makes, and creates the entry", async () => {
+    const args = ["--parent-id", parent, "--spiffe-id", "spiffe://example.org/misspelt"];
+    const { code, err } = await entry("create", [...args, "--selector", "unix:uuid:1", "--selector", "unix:gid:1"]);
+    assert.equal(code, exitCodes.ok);
+    assert.match(err, /^Warning: no agent makes the selector unix:uuid:1; of type unix there are uid, user, /);
+    assert.doesNotMatch(err, /unix:gid:1/);
   });
 
   it("create --file -: many at once; those that are refused make the exit code 1", async () => {
@@ -260,7 +268,7 @@ describe("countersign entry", () => {
     }
     const refused = await entry("update", [id, "--federates-with", "unknown.test"]);
     assert.equal(refused.code, exitCodes.refused);
-    assert.match(refused.err, new RegExp(`^Error: ${id} not updated: .*unknown.test`));
+    assert.match(refused.err, new RegExp(`^Error: ${id} not updated: .*unknown.test .*\\(ERR_ENTRY_NO_BUNDLE\\)`));
   });
 
   it("update --replace: writes every field, as SPIRE's own update does", async () => {
@@ -352,14 +360,14 @@ describe("countersign entry", () => {
     }
     const missing = await entry("update", ["nowhere", "--hint", "x"]);
     assert.equal(missing.code, exitCodes.refused);
-    assert.match(missing.err, /^Error: nowhere not updated: /);
+    assert.match(missing.err, /^Error: nowhere not updated: .* \(ERR_ENTRY_NOT_FOUND\)\n/);
   });
 
   it("delete: says what became of each", async () => {
     const { id } = await create("/deleted");
     const { code, out, err } = await entry("delete", [id, "nowhere"]);
     assert.deepEqual([code, out], [exitCodes.refused, `deleted ${id}`]);
-    assert.match(err, /^Error: nowhere not deleted: /);
+    assert.match(err, /^Error: nowhere not deleted: .* \(ERR_ENTRY_NOT_FOUND\)\n/);
     assert.equal((await entry("show", [id])).code, exitCodes.refused);
     const again = await entry("delete", [id, "--output", "json"]);
     assert.equal(again.code, exitCodes.refused);

@@ -4,7 +4,6 @@ import { entryService } from "../../proto/services.ts";
 import { type CommandChannel, withServer } from "../connect.ts";
 import type { CommandContext, Finish } from "../context.ts";
 import { inputError } from "../exit-codes.ts";
-import { printable } from "../output.ts";
 import {
   attributesOf,
   type EntryOptions,
@@ -17,6 +16,7 @@ import {
 import { readEntries } from "./input.ts";
 import { type ItemResult, succeeded, updateEntries } from "./mutations.ts";
 import { entryFacts } from "./print.ts";
+import { printRefusedItem } from "./refused-item.ts";
 import { deliverAndPrint } from "./wait.ts";
 
 export interface UpdateOptions extends EntryOptions, WaitOptions {
@@ -83,5 +83,5 @@ async function withAttributes(
 
 function printResult(result: ItemResult, { terminal }: CommandContext): void {
   if (succeeded(result) && result.entry !== null) terminal.out(`${entryFacts(result.entry)}\n`);
-  else terminal.err(`Error: ${printable(result.id)} not updated: ${printable(result.status.message)}`);
+  else printRefusedItem(`${result.id} not updated`, result.status, terminal);
 }

@@ -56,9 +56,10 @@ describe("countersign entry create --wait", () => {
   });
 
   it("says that no agent serves the entry", async () => {
-    const { code, err } = await create("spiffe://example.org/host/nobody", "/nobody");
-    assert.equal(code, exitCodes.ok);
-    assert.match(err, /no known agent serves this/);
+    const { code, out, err } = await create("spiffe://example.org/host/nobody", "/nobody");
+    assert.equal(code, exitCodes.refused);
+    assert.match(out, /^SPIFFE ID +: spiffe:\/\/example\.org\/nobody$/m);
+    assert.match(err, /^Error: not delivered: no agent .* \(ERR_NO_AGENT\)\n +compare the parent ID/);
   });
 
   it("update --wait does the same", async () => {

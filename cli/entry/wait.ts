@@ -3,9 +3,11 @@ import { syncService } from "../../proto/services.ts";
 import { type Clock, systemClock } from "../../runtime/core/index.ts";
 import type { CommandChannel } from "../connect.ts";
 import type { CommandContext, Finish } from "../context.ts";
+import { cliErrorSpecs } from "../errors.ts";
 import { exitCodes } from "../exit-codes.ts";
 import type { CommonOptions } from "../options.ts";
 import { toJson } from "../output.ts";
+import { printFailure } from "../report-failure.ts";
 import { idText } from "../wire.ts";
 import type { WaitOptions } from "./fields.ts";
 import { type ItemResult, succeeded } from "./mutations.ts";
@@ -45,7 +47,11 @@ export async function deliverAndPrint(
     if (state === "disconnected")
       terminal.err(`not connected: ${idText(agent_id)} (it applies the change when it returns)`);
   }
-  if (agents?.length === 0) terminal.err("no known agent serves this: is the parent ID right?");
+  if (agents?.length === 0) {
+    const message = "not delivered: no agent that the server knows has this parent ID";
+    printFailure({ message, code: "ERR_NO_AGENT", hint: cliErrorSpecs.ERR_NO_AGENT.fix }, terminal, asJson);
+    finish(exitCodes.refused);
+  }
   if (results.some((result) => !succeeded(result))) finish(exitCodes.refused);
   else if (states.has("pending")) finish(exitCodes.timedOut);
 }

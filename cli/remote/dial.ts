@@ -1,6 +1,6 @@
 import type { Certificate } from "../../certs/index.ts";
 import { type Clock, systemClock } from "../../runtime/core/index.ts";
-import { defaultSocketPath } from "../../runtime/host/default-sockets.ts";
+import { clientSocketPath } from "../../runtime/host/default-sockets.ts";
 import { SpiffeId, TrustDomain, verifyX509Svid, type X509Svid } from "../../spiffe/index.ts";
 import { dialTls, type RpcChannel } from "../../transport/index.ts";
 import { withWorkloadApi } from "../api/client.ts";
@@ -52,7 +52,7 @@ function workloadSocketOf({ workloadSocket }: ServerOptions, { environment, uid 
     workloadSocket ??
     environment["SPIFFE_ENDPOINT_SOCKET"] ??
     environment["COUNTERSIGN_AGENT_SOCKET"] ??
-    defaultSocketPath("agent", environment, uid)
+    clientSocketPath("agent", environment, uid)
   );
 }
 
