@@ -15,6 +15,8 @@ export const agentErrors: ErrorTable<
   | "ERR_SERVER_UNTRUSTED"
   | "ERR_BOOTSTRAP_BUNDLE"
   | "ERR_NODE_STATE_CORRUPT"
+  | "ERR_NODE_STATE_EXPOSED"
+  | "ERR_NODE_STATE_UNREADABLE"
   | "ERR_ENTRY_GONE"
   | "ERR_SVID_PENDING"
   | "ERR_SVID_EXPIRED"
@@ -91,6 +93,18 @@ export const agentErrors: ErrorTable<
     status: "failedPrecondition",
     meaning: "A file in the agent's data directory does not have the form that the agent writes.",
     fix: "restore the file, or remove it and attest again",
+  },
+  ERR_NODE_STATE_EXPOSED: {
+    status: "failedPrecondition",
+    meaning:
+      "A file in the agent's data directory is one that others may read or write, or that another user made: its key may be known, its bundle replaced.",
+    fix: "remove the file and attest again; only where it is certain that nobody used it: chown it to the agent's user and chmod 600 it",
+  },
+  ERR_NODE_STATE_UNREADABLE: {
+    status: "failedPrecondition",
+    meaning:
+      "The agent's data directory, or a file in it, cannot be used: a link, folder or device is in its place, or rights are missing. The cause names which.",
+    fix: "put the file or folder back, or remove what is in its place and attest again; the agent follows no links there",
   },
   ERR_ENTRY_GONE: {
     status: "permissionDenied",

@@ -2,13 +2,13 @@ import { errorFields, type Logger, systemClock, systemRandom, TaskGroup } from "
 import {
   createLogger,
   createMetrics,
-  daemonExitCodes,
   feedWatchdog,
   type HostMetrics,
   handleSignals,
   listenStatus,
   passedSockets,
   reportDaemonFailure,
+  reportDaemonStopped,
   type ServiceNotifier,
   serviceNotifier,
   unexposedMetrics,
@@ -32,6 +32,8 @@ const needsOperator: ReadonlySet<string> = new Set([
   "ERR_X509POP_FILES",
   "ERR_BOOTSTRAP_BUNDLE",
   "ERR_NODE_STATE_CORRUPT",
+  "ERR_NODE_STATE_EXPOSED",
+  "ERR_NODE_STATE_UNREADABLE",
 ]);
 
 /**
@@ -64,25 +66,27 @@ export async function runAgent(program: AgentProgram): Promise<number> {
   });
   try {
     hardenProcess();
-    await using agent = await startAgent(config, {
-      clock: systemClock,
-      random: systemRandom,
-      logger,
-      log: logger,
-      metrics,
-      version: program.version,
-      inheritedFd: passedSockets(program.env, program.pid)[0]?.fd,
-    });
-    await using background = new TaskGroup();
-    await using _status = await listenHealth(config.statusListener, agent, metrics);
-    // The socket answers from here on: holding callers until the node is attested is part of the service.
-    notifier.ready();
-    notifier.status("attesting to the server");
-    background.run((signal) => feedWatchdog(systemClock, notifier, signal));
-    background.run(() => sayReady(agent, logger, notifier, startedAt));
-    await Promise.race([agent.ended, stop.promise]);
-    notifier.stopping();
-    return daemonExitCodes.stopped;
+    {
+      await using agent = await startAgent(config, {
+        clock: systemClock,
+        random: systemRandom,
+        logger,
+        log: logger,
+        metrics,
+        version: program.version,
+        inheritedFd: passedSockets(program.env, program.pid)[0]?.fd,
+      });
+      await using background = new TaskGroup();
+      await using _status = await listenHealth(config.statusListener, agent, metrics);
+      // The socket answers from here on: holding callers until the node is attested is part of the service.
+      notifier.ready();
+      notifier.status("attesting to the server");
+      background.run((signal) => feedWatchdog(systemClock, notifier, signal));
+      background.run(() => sayReady(agent, logger, notifier, startedAt));
+      await Promise.race([agent.ended, stop.promise]);
+      notifier.stopping();
+    }
+    return reportDaemonStopped("agent", logger);
   } catch (error) {
     return reportDaemonFailure(error, { what: "agent", logger, notifier, needsOperator });
   } finally {

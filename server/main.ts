@@ -5,7 +5,6 @@ import { errorFields, type Logger, systemClock, systemRandom, TaskGroup } from "
 import {
   createLogger,
   createMetrics,
-  daemonExitCodes,
   feedWatchdog,
   type HostLogger,
   type HostMetrics,
@@ -13,6 +12,7 @@ import {
   listenStatus,
   passedSockets,
   reportDaemonFailure,
+  reportDaemonStopped,
   type ServiceNotifier,
   serviceNotifier,
   unexposedMetrics,
@@ -73,16 +73,18 @@ export async function runServer(program: ServerProgram): Promise<number> {
   try {
     hardenProcess();
     for (const warning of configWarnings(config)) logger.warn({}, warning);
-    await using adapters = new AsyncDisposableStack();
-    await using running = await start(config, program, { logger, metrics, adapters });
-    server = running;
-    await using background = new TaskGroup((error) => stop.reject(error));
-    await using _status = await listenHealth(config, running, metrics);
-    background.run((signal) => feedWatchdog(systemClock, notifier, signal));
-    sayReady(running, config, logger, notifier, startedAtMs);
-    await Promise.race([running.failed, stop.promise]);
-    notifier.stopping();
-    return daemonExitCodes.stopped;
+    {
+      await using adapters = new AsyncDisposableStack();
+      await using running = await start(config, program, { logger, metrics, adapters });
+      server = running;
+      await using background = new TaskGroup((error) => stop.reject(error));
+      await using _status = await listenHealth(config, running, metrics);
+      background.run((signal) => feedWatchdog(systemClock, notifier, signal));
+      sayReady(running, config, logger, notifier, startedAtMs);
+      await Promise.race([running.failed, stop.promise]);
+      notifier.stopping();
+    }
+    return reportDaemonStopped("server", logger);
   } catch (error) {
     return reportDaemonFailure(error, { what: "server", logger, notifier, needsOperator });
   } finally {

@@ -10,8 +10,9 @@ import type { AgentEvents } from "../telemetry/events.ts";
 import { buildViewContent } from "./build-view.ts";
 import { BundleTable } from "./bundle-table.ts";
 import { type EntryChange, EntryTable } from "./entry-table.ts";
-import { acceptSvid, type HeldSvid } from "./held-svid.ts";
+import type { HeldSvid } from "./held-svid.ts";
 import { JwtSvids } from "./jwt-svids.ts";
+import { SvidAnswers } from "./svid-answers.ts";
 import { SvidCache } from "./svid-cache.ts";
 import { type SvidAnswer, SvidFetcher } from "./svid-fetcher.ts";
 import { ViewBoard } from "./view-board.ts";
@@ -44,6 +45,7 @@ export class AgentIdentities implements Identities {
   readonly #bundles: BundleTable;
   readonly #cache: SvidCache;
   readonly #fetcher: SvidFetcher;
+  readonly #answers: SvidAnswers;
   readonly #jwts: JwtSvids;
   readonly #board: ViewBoard;
   readonly #withheld = new Map<IdentityKey, string>();
@@ -73,6 +75,15 @@ export class AgentIdentities implements Identities {
       },
       tasks,
     );
+    this.#answers = new SvidAnswers({
+      clock,
+      events: deps.events,
+      entries: this.#entries,
+      cache: this.#cache,
+      fetcher: this.#fetcher,
+      withheld: this.#withheld,
+      isDistrusted: (authorityId) => this.isDistrusted(authorityId),
+    });
     this.#jwts = new JwtSvids({
       clock,
       link,
@@ -353,52 +364,11 @@ export class AgentIdentities implements Identities {
   }
 
   #take(answers: readonly SvidAnswer[]): void {
-    const concerned: IdentityKey[] = [];
-    for (const answer of answers) {
-      const key = identityKeyOf(answer.entry);
-      const entry = this.#entries.get(key);
-      if (entry === undefined) continue;
-      concerned.push(key);
-      if (answer.kind === "issued") this.#takeIssued(entry, answer);
-      else this.#takeRefusal(entry, "ERR_SVID_REFUSED", answer);
-    }
+    const concerned = this.#answers.take(answers);
     this.#cache.evict();
     this.#board.refresh(concerned);
     this.#deps.onChange();
     this.#deps.onPendingChange();
-  }
-
-  #takeIssued(entry: RegistrationEntry, answer: Extract<SvidAnswer, { readonly kind: "issued" }>): void {
-    const key = identityKeyOf(entry);
-    // The entry changed while the server signed for its old form.
-    if (x509Fingerprint(entry) !== x509Fingerprint(answer.entry)) {
-      this.#fetcher.retryNow(key);
-      return;
-    }
-    let svid: HeldSvid;
-    try {
-      svid = acceptSvid(entry, answer.key, answer.svid, this.#deps.clock.now());
-    } catch (error) {
-      this.#takeRefusal(entry, "ERR_SVID_UNUSABLE", { code: 0, message: String(error) });
-      return;
-    }
-    this.#cache.put(svid);
-    this.#withheld.delete(key);
-    this.#deps.events.svidIssued(entry, svid.notAfterMs);
-    // A server that still signs under the distrusted authority is asked again, but not in a tight loop.
-    if (svid.authorityIds.some((id) => this.isDistrusted(id))) this.#fetcher.retryLater(key);
-    else this.#fetcher.settle(key);
-  }
-
-  #takeRefusal(
-    entry: RegistrationEntry,
-    withheldCode: string,
-    answer: { readonly code: number; readonly message: string },
-  ): void {
-    const key = identityKeyOf(entry);
-    this.#withheld.set(key, withheldCode);
-    const delayMs = this.#fetcher.retryLater(key);
-    this.#deps.events.svidRefused(entry, withheldCode, answer, delayMs);
   }
 
   #replaceDistrusted(): void {

@@ -1,4 +1,4 @@
-import { constants } from "node:fs";
+import { constants, type Stats } from "node:fs";
 import { mkdir, open, rename, rm, unlink } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 
@@ -26,18 +26,25 @@ export async function writeFileAtomic(path: string, content: string): Promise<vo
   await syncFolder(folder);
 }
 
-/** `undefined` when there is no such file. Refuses more than `maxBytes`. */
-export async function readFileBounded(path: string, maxBytes: number): Promise<string | undefined> {
+/** `undefined` when there is no such file. Refuses what is no regular file, more than `maxBytes`, and what `check` refuses. */
+export async function readFileBounded(
+  path: string,
+  maxBytes: number,
+  check: (file: Stats) => void = () => {},
+): Promise<string | undefined> {
   let file: Awaited<ReturnType<typeof open>>;
   try {
-    file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW);
+    // Without waiting: a pipe in the file's place would keep its reader for ever.
+    file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
   } catch (error) {
     if (isMissing(error)) return undefined;
     throw error;
   }
   try {
-    const { size } = await file.stat();
-    if (size > maxBytes) throw new RangeError(`${path} is larger than ${maxBytes} bytes`);
+    const stats = await file.stat();
+    if (!stats.isFile()) throw new Error("it is not a regular file");
+    if (stats.size > maxBytes) throw new RangeError(`${path} is larger than ${maxBytes} bytes`);
+    check(stats);
     return await file.readFile("utf8");
   } finally {
     await file.close();

@@ -1,7 +1,9 @@
+import type { Stats } from "node:fs";
 import { join } from "node:path";
 import { z } from "zod";
 import { decodePkcs8, encodePkcs8 } from "../../certs/index.ts";
 import { SpiffeBundle, type TrustDomain } from "../../spiffe/index.ts";
+import { ServiceError } from "../../transport/index.ts";
 import { agentErrors } from "../errors.ts";
 import { type NodeIdentity, nodeIdentity } from "../identity/node-identity.ts";
 import type { NodeState, NodeStore } from "../identity/node-store.ts";
@@ -35,15 +37,18 @@ export class NodeFiles implements NodeStore {
     this.#bundlePath = join(folder, "bundle.json");
   }
 
-  /** Makes the folder when it is missing. */
+  /** Makes the folder when it is missing. @throws ServiceError `ERR_NODE_STATE_UNREADABLE` */
   static async open(folder: string, trustDomain: TrustDomain): Promise<NodeFiles> {
-    await ensureFolder(folder);
+    await ensureFolder(folder).catch((cause: unknown) => {
+      throw unreadable(folder, cause);
+    });
     return new NodeFiles(folder, trustDomain);
   }
 
-  /** @throws ServiceError `ERR_NODE_STATE_CORRUPT` */
+  /** @throws ServiceError `ERR_NODE_STATE_CORRUPT`, `ERR_NODE_STATE_EXPOSED`, `ERR_NODE_STATE_UNREADABLE` */
   async loadState(): Promise<NodeState | undefined> {
-    const text = await this.#read(this.#statePath);
+    // The node's key: as ssh has it, one that others could read is not used any more.
+    const text = await this.#read(this.#statePath, 0o077);
     if (text === undefined) return undefined;
     return this.#orCorrupt(this.#statePath, () => {
       const form = stateForm.parse(JSON.parse(text));
@@ -69,9 +74,10 @@ export class NodeFiles implements NodeStore {
     await removeFile(this.#statePath);
   }
 
-  /** @throws ServiceError `ERR_NODE_STATE_CORRUPT` */
+  /** @throws ServiceError `ERR_NODE_STATE_CORRUPT`, `ERR_NODE_STATE_EXPOSED`, `ERR_NODE_STATE_UNREADABLE` */
   async loadBundle(): Promise<SpiffeBundle | undefined> {
-    const text = await this.#read(this.#bundlePath);
+    // No secret, but whom to believe.
+    const text = await this.#read(this.#bundlePath, 0o022);
     if (text === undefined) return undefined;
     return this.#orCorrupt(this.#bundlePath, () => {
       const { bundle } = SpiffeBundle.parseJwks(this.#trustDomain, text);
@@ -90,12 +96,15 @@ export class NodeFiles implements NodeStore {
     return nodeIdentity(this.#trustDomain, decodePkcs8(Buffer.from(form.key, "base64")), chain, form.can_reattest);
   }
 
-  async #read(path: string): Promise<string | undefined> {
+  /** `forbidden`: rights that nobody else may have. */
+  async #read(path: string, forbidden: number): Promise<string | undefined> {
     try {
-      return await readFileBounded(path, agentLimits.nodeStateBytes.value);
+      return await readFileBounded(path, agentLimits.nodeStateBytes.value, (file) =>
+        refuseExposed(path, file, forbidden),
+      );
     } catch (cause) {
       if (cause instanceof RangeError) throw corrupt(path, cause);
-      throw cause;
+      throw cause instanceof ServiceError ? cause : unreadable(path, cause);
     }
   }
 
@@ -106,6 +115,18 @@ export class NodeFiles implements NodeStore {
       throw corrupt(path, cause);
     }
   }
+}
+
+function refuseExposed(path: string, { mode, uid }: Stats, forbidden: number): void {
+  const isOurs = uid === process.geteuid?.() || uid === 0;
+  if (isOurs && (mode & forbidden) === 0) return;
+  const rights = (mode & 0o777).toString(8).padStart(4, "0");
+  const what = isOurs ? `has mode ${rights}, 0600 at most is right` : `belongs to uid ${uid}`;
+  throw agentErrors.error("ERR_NODE_STATE_EXPOSED", `${path} ${what}: others could read or replace it`);
+}
+
+function unreadable(path: string, cause: unknown): Error {
+  return agentErrors.error("ERR_NODE_STATE_UNREADABLE", `${path} cannot be used`, { cause });
 }
 
 function corrupt(path: string, cause: unknown): Error {

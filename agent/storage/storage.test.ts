@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { createPublicKey } from "node:crypto";
-import { mkdtemp, readdir, rm, stat, symlink, writeFile } from "node:fs/promises";
+import { chmod, mkdir, mkdtemp, readdir, rm, stat, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, it, type TestContext } from "node:test";
@@ -88,6 +88,43 @@ describe("writeFileAtomic()", () => {
 });
 
 describe("NodeFiles", () => {
+  async function stored(context: TestContext) {
+    const folder = await folderFor(context);
+    const files = await NodeFiles.open(folder, trustDomain);
+    const server = await makeServer();
+    await files.saveState({ active: await identityOf(server), previous: undefined, proofDigest: "" });
+    await files.saveBundle(server.issuer.bundle());
+    return { files, identity: join(folder, "identity.json"), bundle: join(folder, "bundle.json") };
+  }
+
+  it("refuses a key that others may read, and files that others may write", async (context) => {
+    const { files, identity, bundle } = await stored(context);
+    for (const mode of [0o640, 0o604, 0o620]) {
+      await chmod(identity, mode);
+      await assert.rejects(files.loadState(), {
+        code: "ERR_NODE_STATE_EXPOSED",
+        message: /identity\.json has mode 06/,
+      });
+    }
+    await chmod(identity, 0o400);
+    assert.ok(await files.loadState());
+    await chmod(bundle, 0o622);
+    await assert.rejects(files.loadBundle(), { code: "ERR_NODE_STATE_EXPOSED" });
+    await chmod(bundle, 0o644);
+    assert.ok(await files.loadBundle());
+  });
+
+  it("names the file where something else is in its place", async (context) => {
+    const { files, identity } = await stored(context);
+    await rm(identity);
+    await mkdir(identity);
+    await assert.rejects(files.loadState(), { code: "ERR_NODE_STATE_UNREADABLE", message: /identity\.json cannot/ });
+    await rm(identity, { recursive: true });
+    await symlink(identity, identity);
+    await assert.rejects(files.loadState(), { code: "ERR_NODE_STATE_UNREADABLE", message: /identity\.json cannot/ });
+    await assert.rejects(NodeFiles.open(join(identity, "below"), trustDomain), { code: "ERR_NODE_STATE_UNREADABLE" });
+  });
+
   it("gives back what was stored, key and SVID together", async (context) => {
     const files = await NodeFiles.open(await folderFor(context), trustDomain);
     assert.equal(await files.loadState(), undefined);

@@ -20,12 +20,15 @@ export const silentLogger: Logger = {
   child: () => silentLogger,
 };
 
-/** The fields of a log line about `error`: its code when it has one, its message, its causes' messages. */
+/**
+ * The fields of a log line about `error`: its code when it has one, its message, its causes' messages. A cause whose
+ * text ends the message before it is not said twice.
+ */
 export function errorFields(error: unknown): LogFields {
   const causes: string[] = [];
   let current: unknown = error;
   for (let depth = 0; depth < 8 && current instanceof Error; depth += 1) {
-    causes.push(current.message);
+    if (causes.at(-1)?.endsWith(`: ${current.message}`) !== true) causes.push(current.message);
     current = current.cause;
   }
   if (causes.length === 0) causes.push(String(error));

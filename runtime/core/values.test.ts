@@ -43,6 +43,8 @@ describe("errorFields()", () => {
     const outer = Object.assign(new Error("cannot write", { cause: inner }), { code: "ERR_X" });
     assert.deepEqual(errorFields(outer), { error: "cannot write: disk full", error_code: "ERR_X" });
     assert.deepEqual(errorFields("text"), { error: "text" });
+    const quoting = new Error("the server refused: disk full", { cause: new Error("disk full") });
+    assert.deepEqual(errorFields(quoting), { error: "the server refused: disk full" });
   });
 
   it("ends on a cause that is its own cause", () => {

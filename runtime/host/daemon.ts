@@ -20,6 +20,12 @@ export async function feedWatchdog(clock: Clock, notifier: ServiceNotifier, sign
   }
 }
 
+/** The last line of a daemon that was told to stop: everything is closed by now. */
+export function reportDaemonStopped(what: string, logger: Logger): number {
+  logger.info({}, `the ${what} has stopped`);
+  return daemonExitCodes.stopped;
+}
+
 export interface DaemonEnd {
   /** "server" or "agent". */
   readonly what: string;

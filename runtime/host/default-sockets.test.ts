@@ -13,5 +13,8 @@ test("a client takes the user's own socket, then the machine's where only that i
   assert.equal(choose(own, ofMachine), own);
   assert.equal(choose(ofMachine), ofMachine);
   assert.equal(choose(), own);
-  assert.equal(clientSocketPath("server", environment, 0, () => false), ofMachine);
+  assert.equal(
+    clientSocketPath("server", environment, 0, () => false),
+    ofMachine,
+  );
 });

@@ -20,7 +20,7 @@ export {
   socketPath,
   text,
 } from "./config/index.ts";
-export { daemonExitCodes, feedWatchdog, reportDaemonFailure } from "./daemon.ts";
+export { daemonExitCodes, feedWatchdog, reportDaemonFailure, reportDaemonStopped } from "./daemon.ts";
 export { type StallMonitor, watchEventLoop } from "./event-loop.ts";
 export { createLogger, type HostLogger, type HostLoggerOptions, type LogLevel, logLevels } from "./logger.ts";
 export { createMetrics, type HostMetrics, unexposedMetrics } from "./metrics.ts";

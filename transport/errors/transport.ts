@@ -16,6 +16,7 @@ export const transportErrors: ErrorTable<
   | "ERR_SOCKET_IN_USE"
   | "ERR_LISTEN_FAILED"
   | "ERR_PROXY_HEADER"
+  | "ERR_SOCKET_FOLDER_UNSAFE"
 > = defineErrors({
   ERR_CALL_CANCELLED: {
     status: "cancelled",
@@ -71,6 +72,12 @@ export const transportErrors: ErrorTable<
     status: "failedPrecondition",
     meaning: "The socket's path is longer than the 107 bytes the kernel takes.",
     fix: "choose a shorter path",
+  },
+  ERR_SOCKET_FOLDER_UNSAFE: {
+    status: "failedPrecondition",
+    meaning:
+      "A warning in the log: somebody else owns the folder of a socket, or one above it, or everybody may write to it. They can put a socket of their own in its place and answer for us.",
+    fix: "keep the socket in a folder of root or of the daemon's user that only it may write to, as /run/countersign",
   },
   ERR_SOCKET_IN_USE: {
     status: "failedPrecondition",

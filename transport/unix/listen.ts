@@ -1,5 +1,5 @@
 import { createServer, type ListenOptions, type Server, type Socket } from "node:net";
-import type { Timer } from "../../runtime/core/index.ts";
+import { silentLogger, type Timer } from "../../runtime/core/index.ts";
 import { transportErrors } from "../errors/transport.ts";
 import { transportLimits } from "../limits.ts";
 import type { Peer, UnixPeer } from "../peer.ts";
@@ -10,6 +10,7 @@ import { Refusals } from "../server/refusals.ts";
 import { RpcServer } from "../server/rpc-server.ts";
 import { loadUnixNative } from "./native.ts";
 import type { ProcessHandleMode } from "./process-handle.ts";
+import { unsafeSocketFolder } from "./socket-folder.ts";
 import { claimSocketPath, correctSocketMode } from "./socket-path.ts";
 import { type OwnedUnixPeer, UnixPeers } from "./unix-peers.ts";
 
@@ -43,10 +44,24 @@ export interface UnixListener extends Listener {
  * identified is refused. Rejects `ERR_SOCKET_PATH_TOO_LONG`, `ERR_SOCKET_IN_USE`, `ERR_LISTEN_FAILED`.
  */
 export async function listenUnix(options: UnixListenerOptions): Promise<UnixListener> {
-  if (options.inheritedFd === undefined) await claimSocketPath(options.path, options.directoryMode);
+  if (options.inheritedFd === undefined) {
+    await claimSocketPath(options.path, options.directoryMode);
+    warnOfFolder(options);
+  }
   const acceptor = new UnixAcceptor(options);
   await acceptor.listen();
   return acceptor;
+}
+
+/** Not refused: in a container's own volume it may be all there is. */
+function warnOfFolder({ path, logger = silentLogger }: UnixListenerOptions): void {
+  const problem = unsafeSocketFolder(path, process.geteuid?.() ?? 0);
+  if (problem === undefined) return;
+  const { code, fix } = transportErrors.error("ERR_SOCKET_FOLDER_UNSAFE", problem);
+  logger.warn(
+    { error_code: code, path, reason: problem, fix },
+    "others could put a socket of their own in place of ours",
+  );
 }
 
 class UnixAcceptor implements UnixListener {
