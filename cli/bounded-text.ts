@@ -1,9 +1,9 @@
 import { inputError } from "./exit-codes.ts";
 
 /** What one file, or standard input, may hold: more entries than one server is asked to keep. */
-export const longestInputBytes = 16 * 1024 * 1024;
+const longestInputBytes = 16 * 1024 * 1024;
 
-/** All of `stream` as text. Reads no more than that many bytes: an endless one must not fill memory. @throws TooLong */
+/** All of `stream` as text. Reads no more than that many bytes: an endless one must not fill memory. @throws CommandError ERR_INPUT_TOO_LARGE */
 export async function boundedText(
   stream: AsyncIterable<Uint8Array>,
   mostBytes: number = longestInputBytes,

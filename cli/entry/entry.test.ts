@@ -118,7 +118,10 @@ describe("countersign entry", () => {
     const args = ["--parent-id", parent, "--spiffe-id", "spiffe://example.org/similar", "--selector", "unix:uid:1000"];
     const { code, out, err } = await entry("create", args);
     assert.deepEqual([code, out], [exitCodes.refused, ""]);
-    assert.match(err, /^Error: not created: similar entry already exists \(ERR_ENTRY_EXISTS\)\n +update the existing entry.*\nThe entry in the way:\n/);
+    assert.match(
+      err,
+      /^Error: not created: similar entry already exists \(ERR_ENTRY_EXISTS\)\n +update the existing entry.*\nThe entry in the way:\n/,
+    );
     assert.ok(err.includes(first.id));
     const { results } = await json<{ results: Item[] }>("create", args);
     assert.deepEqual([results[0]?.status.code, results[0]?.entry?.id], [6, first.id]);

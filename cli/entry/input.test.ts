@@ -105,7 +105,12 @@ describe("readEntries()", () => {
   });
 
   it("reads no more than 16 MiB, of a file without an end too", async () => {
-    const context = { terminal: { out() {}, err() {}, colors: false }, environment: {}, uid: 0, readStdin: async () => "" };
+    const context = {
+      terminal: { out() {}, err() {}, colors: false },
+      environment: {},
+      uid: 0,
+      readStdin: async () => "",
+    };
     await assert.rejects(readEntries("/dev/zero", context), {
       code: "ERR_INPUT_TOO_LARGE",
       exitCode: exitCodes.usage,

@@ -15,7 +15,10 @@ interface Reason {
 const reasons: ReadonlyMap<number, Reason> = new Map([
   [
     grpcStatus.alreadyExists,
-    { code: "ERR_ENTRY_EXISTS", hint: "update the existing entry, or leave the id out when it is the id that is taken" },
+    {
+      code: "ERR_ENTRY_EXISTS",
+      hint: "update the existing entry, or leave the id out when it is the id that is taken",
+    },
   ],
   [grpcStatus.invalidArgument, { code: "ERR_ENTRY_INVALID", hint: "correct what the message names" }],
   [

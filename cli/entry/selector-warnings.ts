@@ -15,7 +15,8 @@ const shown = 20;
 export function warnOfSelectors(entries: readonly Entry[], output: OutputFormat, terminal: Terminal): void {
   const strange = new Set<string>();
   for (const { selectors } of entries) {
-    for (const { type, value } of selectors ?? []) if (type === "unix" && !isMade(value ?? "")) strange.add(`unix:${value}`);
+    for (const { type, value } of selectors ?? [])
+      if (type === "unix" && !isMade(value ?? "")) strange.add(`unix:${value}`);
   }
   for (const selector of [...strange].slice(0, shown)) {
     const warning = `no agent makes the selector ${selector}; of type unix there are ${unixKinds.join(", ")}`;
