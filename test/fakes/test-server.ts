@@ -100,10 +100,13 @@ export class TestServer implements AsyncDisposable {
     return value;
   }
 
-  /** Attests with `token` over a channel of its own. Rejects as the server refuses. */
-  async attest(token: string, parts: { readonly csr?: Uint8Array; readonly type?: string } = {}): Promise<TestAgent> {
+  /** Attests with `token`, over a channel of its own unless one is given. Rejects as the server refuses. */
+  async attest(
+    token: string,
+    parts: { readonly csr?: Uint8Array; readonly type?: string; readonly channel?: RpcChannel } = {},
+  ): Promise<TestAgent> {
     const key = await generateKey("ec-p256");
-    const channel = this.dial();
+    const channel = parts.channel ?? this.dial();
     const call = channel.bidi(agentService.AttestAgent);
     const csr = Buffer.from(parts.csr ?? buildCsr({ key }));
     const data = { type: parts.type ?? "join_token", payload: Buffer.from(token) };
