@@ -57,6 +57,13 @@ export function withAgentSocket(command: Command, context: CommandContext): Comm
   );
 }
 
+/** `--socket` of the agent's admin API, which is only served when its settings say where, and `--output`. */
+export function withAgentAdminSocket(command: Command, { environment }: CommandContext): Command {
+  const option = new Option("--socket <path>", "the agent's admin_socket_path (also COUNTERSIGN_AGENT_ADMIN_SOCKET)");
+  const path = environment["COUNTERSIGN_AGENT_ADMIN_SOCKET"];
+  return withOutput(command.addOption(path === undefined ? option.makeOptionMandatory() : option.default(path)));
+}
+
 export function withOutput(command: Command): Command {
   return command.addOption(
     new Option("--output <format>", "how to print").choices(["pretty", "json"]).default("pretty"),

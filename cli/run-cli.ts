@@ -3,6 +3,7 @@ import { addAgentCommands } from "./commands/agent.ts";
 import { addApiCommands } from "./commands/api.ts";
 import { addBundleCommands } from "./commands/bundle.ts";
 import { addEntryCommands } from "./commands/entry.ts";
+import { addLoggerCommands } from "./commands/logger.ts";
 import { addServerCommands } from "./commands/server.ts";
 import { addTokenCommands } from "./commands/token.ts";
 import type { CommandContext } from "./context.ts";
@@ -58,7 +59,7 @@ export function createProgram(context: CommandContext, finish: (code: number) =>
     })
     .addHelpText("after", generalHelp);
   addServerCommands(program, context, finish);
-  addAgentCommands(program, context, finish);
+  addLoggerCommands(program, addAgentCommands(program, context, finish), context);
   addTokenCommands(program, context);
   addEntryCommands(program, context, finish);
   addBundleCommands(program, context);

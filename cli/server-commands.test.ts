@@ -21,7 +21,7 @@ describe("commands that ask the server", () => {
   after(() => server[Symbol.asyncDispose]());
 
   function run(command: string, ...args: readonly string[]): Promise<CliResult> {
-    return cli([...command.split(" "), "--socket", server.config.socketPath, ...args]);
+    return cli([...command.split(" "), ...args, "--socket", server.config.socketPath]);
   }
 
   it("token generate: a token that attests once, with the alias that was asked for", async () => {
@@ -73,6 +73,22 @@ describe("commands that ask the server", () => {
     assert.deepEqual((await run("server healthcheck", "--output", "json")).json, { status: "SERVING" });
   });
 
+  it("logger get, set, reset; debug info: as SPIRE prints them", async () => {
+    const level = async (...args: readonly string[]): Promise<unknown> =>
+      (await run("logger", ...args, "--output", "json")).json;
+    const start = await level("get");
+    assert.deepEqual(await level("set", "-level", "debug"), { ...Object(start), current_level: "DEBUG" });
+    assert.deepEqual(await level("reset"), start);
+    assert.match((await run("logger get")).out, /^Log level : info\nAt start {2}: info$/);
+    assert.equal((await run("logger set", "--level", "loud")).code, exitCodes.usage);
+    const info = (await run("debug getinfo", "--output", "json")).json;
+    assert.deepEqual(Object.keys(Object(info)).toSorted(), [
+      ...["agents_count", "entries_count", "federated_bundles_count", "svid_chain", "uptime"],
+    ]);
+    assert.match((await run("debug info")).out, /^SVID chain +: spiffe:\/\/example\.org\/spire\/server, until /m);
+    assert.equal((await cli(["agent", "logger", "get"])).code, exitCodes.usage);
+  });
+
   it("agent healthcheck: also that it answers and does not serve; by path or by URI", async () => {
     await using agent = await FakeWorkloadApi.start();
     const path = agent.endpoint.slice("unix://".length);
@@ -103,6 +119,12 @@ describe("a socket that nobody serves", () => {
     "agent ban spiffe://a.test/x",
     "agent evict spiffe://a.test/x",
     "token generate",
+    "logger get",
+    "logger set --level info",
+    "logger reset",
+    "debug info",
+    "agent logger get",
+    "agent debug info",
     "bundle show",
     "entry list",
     "entry count",

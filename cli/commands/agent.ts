@@ -19,11 +19,12 @@ import { withExamples } from "./examples.ts";
 
 const exampleId = "spiffe://example.org/spire/agent/join_token/TOKEN";
 
-export function addAgentCommands(program: Command, context: CommandContext, finish: Finish): void {
+export function addAgentCommands(program: Command, context: CommandContext, finish: Finish): Command {
   const agent = program.command("agent").description("run an agent; see and manage the agents a server knows");
   addDaemon(agent, context, finish);
   addLooks(agent, context);
   addRemovals(agent, context, finish);
+  return agent;
 }
 
 /** Flags of `agent run` and `agent validate`; names are the settings' names, docs/configuration.md explains them. */

@@ -17,7 +17,7 @@ export function normalizeArgs(
   const words: string[] = [];
   let command = program;
   for (const arg of args) {
-    const next = command.commands.find((child) => child.name() === arg);
+    const next = command.commands.find((child) => child.name() === arg || child.alias() === arg);
     if (next === undefined) break;
     command = next;
     words.push(arg);
