@@ -4,6 +4,7 @@ import { addApiCommands } from "./commands/api.ts";
 import { addBundleCommands } from "./commands/bundle.ts";
 import { addEntryCommands } from "./commands/entry.ts";
 import { addLoggerCommands } from "./commands/logger.ts";
+import { addMigrateCommands } from "./commands/migrate.ts";
 import { addServerCommands } from "./commands/server.ts";
 import { addTokenCommands } from "./commands/token.ts";
 import type { CommandContext } from "./context.ts";
@@ -64,6 +65,7 @@ export function createProgram(context: CommandContext, finish: (code: number) =>
   addEntryCommands(program, context, finish);
   addBundleCommands(program, context);
   addApiCommands(program, context, finish);
+  addMigrateCommands(program, context);
   return program;
 }
 
