@@ -106,7 +106,7 @@ export async function createServerCore(
   cleanup.defer(() => connections.close());
   const serverMetrics = new ServerMetrics(metrics);
   const limiter = new RateLimiter(config.rateLimits, clock);
-  const authorizer = new ClassAuthorizer({ adminIds: config.adminIds, registry, standing, trust, clock });
+  const authorizer = new ClassAuthorizer({ trustDomain, adminIds: config.adminIds, registry, standing, trust, clock });
   const audit = config.auditLog ? auditLog(logger) : noAuditLog;
   const gate = new Gate({ authorizer, limiter, openCalls, audit, metrics: serverMetrics, clock });
   const health = healthProbe({ trustDomain, store, registry, authorities, nowMs: () => clock.now() });

@@ -1,5 +1,5 @@
 import type { Clock } from "../../runtime/core/index.ts";
-import type { SpiffeId } from "../../spiffe/index.ts";
+import type { SpiffeId, TrustDomain } from "../../spiffe/index.ts";
 import type { ServiceError } from "../../transport/errors/service-error.ts";
 import { serverErrors } from "../errors.ts";
 import type { Registry } from "../registry/ports.ts";
@@ -37,6 +37,7 @@ export interface Authorizer {
 }
 
 export interface ClassAuthorizerDeps {
+  readonly trustDomain: TrustDomain;
   readonly adminIds: readonly SpiffeId[];
   readonly registry: Pick<Registry, "entriesBySpiffeId">;
   readonly standing: AgentStanding;
@@ -70,7 +71,10 @@ export class ClassAuthorizer implements Authorizer {
       const message = "the authority that signed the caller's SVID is no longer trusted";
       return refused(serverErrors.error("ERR_CALLER_DISTRUSTED", message));
     }
-    if (byEntry !== undefined && this.#deps.clock.now() <= caller.notAfterMs) return allowed(byEntry);
+    if (byEntry !== undefined && this.#deps.clock.now() <= caller.notAfterMs) {
+      const refusal = this.#isOwnAgent(caller.id) ? await this.#deps.standing.refusal(caller) : undefined;
+      return refusal === undefined ? allowed(byEntry) : refused(refusal);
+    }
     if (!wantsAgent) return refused(serverErrors.error("ERR_CALLER_EXPIRED", "the caller's SVID has expired"));
     const refusal = await this.#deps.standing.refusal(caller);
     return refusal === undefined ? allowed("agent") : refused(refusal);
@@ -80,6 +84,11 @@ export class ClassAuthorizer implements Authorizer {
     if (method.callers.includes("admin") && this.#isAdmin(caller.id)) return "admin";
     if (method.callers.includes("downstream") && this.#hasEntry(caller.id, "downstream")) return "downstream";
     return undefined;
+  }
+
+  /** Being an administrator too does not save an agent from a ban or an eviction. */
+  #isOwnAgent(id: SpiffeId): boolean {
+    return id.isMemberOf(this.#deps.trustDomain) && id.path.startsWith("/spire/agent/");
   }
 
   #isAdmin(id: SpiffeId): boolean {

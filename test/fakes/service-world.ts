@@ -60,6 +60,7 @@ export class ServiceWorld {
     this.limiter = new RateLimiter(rates, this.clock);
     this.gate = new Gate({
       authorizer: new ClassAuthorizer({
+        trustDomain: exampleTrustDomain,
         adminIds: [this.admin],
         registry: this.registry,
         standing: this.standing,
