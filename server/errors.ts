@@ -13,6 +13,12 @@ export const serverErrors = defineErrors({
     meaning: "The key manager has no key of that name.",
     fix: "restart the server: it replaces an authority whose key is lost",
   },
+  ERR_AUTHORITY_KEY_LOST: {
+    status: "internal",
+    meaning:
+      "A warning in the log: the journal says that an authority is in use, and its private key is not in the key manager, or another is. The server makes a new authority at once; what the old one signed stays valid until it expires. With keys in memory this is so at every start.",
+    fix: "find out where the key went: if somebody may have taken it, taint and revoke that authority; agents that were not connected need the new bundle",
+  },
   ERR_KEY_CORRUPT: {
     status: "internal",
     meaning:

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { assembleCertificate, Certificate, caTbs, encodeSpki, randomSerial } from "../../certs/index.ts";
+import { type LogFields, type Logger, silentLogger } from "../../runtime/core/index.ts";
 import { TrustDomain, verifyX509Svid } from "../../spiffe/index.ts";
 import { FakeAuthorityStore } from "../../test/fakes/authority-store.ts";
 import { AuthorityWorld, day, hour, testTrustDomain } from "../../test/fakes/authority-world.ts";
@@ -128,8 +129,18 @@ describe("Authorities", () => {
   it("makes new authorities when the keys are lost, and keeps the old ones verifiable", async () => {
     const world = new AuthorityWorld();
     const before = await world.start();
+    const audited: LogFields[] = [];
+    const audit: Logger = { ...silentLogger, warn: (fields) => void audited.push(fields) };
+    world.logger = { ...silentLogger, child: (fields) => (fields["type"] === "audit" ? audit : silentLogger) };
+    await world.start();
+    assert.deepEqual(audited, [], "nothing is said while the keys are there");
     world.keyManager = new MemoryKeyManager();
     const after = await world.start();
+    const told = audited.map((fields) => [fields["error_code"], fields["authority_id"]]);
+    assert.deepEqual(told, [
+      ["ERR_AUTHORITY_KEY_LOST", before.x509Issuer().authorityId],
+      ["ERR_AUTHORITY_KEY_LOST", before.jwtIssuer().authorityId],
+    ]);
     assert.notEqual(after.x509Issuer().authorityId, before.x509Issuer().authorityId);
     assert.deepEqual([...states(after)].sort(), ["active", "old"]);
     assert.equal(after.bundle.x509Authorities.length, 2);

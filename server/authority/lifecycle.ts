@@ -1,6 +1,6 @@
 import type { KeyObject } from "node:crypto";
 import { encodeSpki, publicKeyType } from "../../certs/index.ts";
-import { type Clock, type Logger, type Random, uuidV7 } from "../../runtime/core/index.ts";
+import { type Clock, errorFields, type Logger, type Random, uuidV7 } from "../../runtime/core/index.ts";
 import type { SpiffeBundle } from "../../spiffe/index.ts";
 import type { AuthorityRecord, AuthorityState } from "../domain/authority.ts";
 import { serverErrors } from "../errors.ts";
@@ -44,6 +44,8 @@ export class AuthorityLifecycle {
   readonly #deps: LifecycleDeps;
   #view: AuthorityView | undefined;
   #isStale = true;
+  /** Said once. */
+  readonly #lostKeys = new Set<string>();
   #active: ActiveAuthority | undefined;
 
   constructor(profile: AuthorityKindProfile, deps: LifecycleDeps) {
@@ -116,6 +118,7 @@ export class AuthorityLifecycle {
       keys.set(keyId, record !== undefined && (await this.#isKeyOf(record)));
     }
     const view = { serverId, records, keys, distrustedAbove: this.#distrustedAbove(records) };
+    this.#tellLostKeys(view);
     await this.#take(view);
     return view;
   }
@@ -131,6 +134,24 @@ export class AuthorityLifecycle {
     if (record.state !== "prepared" && record.state !== "active") return false;
     const publicKey = await this.#deps.keyManager.publicKey(record.keyId);
     return publicKey !== undefined && Buffer.compare(encodeSpki(publicKey), record.publicKey) === 0;
+  }
+
+  /** The server goes on with a new authority; the operator must hear that a key went, since it may have gone elsewhere. */
+  #tellLostKeys({ records, keys, serverId }: AuthorityView): void {
+    for (const { id, keyId, state, notAfter, serverId: owner } of records) {
+      const isInUse = (state === "active" || state === "prepared") && notAfter > this.#nowSeconds();
+      if (owner !== serverId || !isInUse || keys.get(keyId) === true || this.#lostKeys.has(keyId)) continue;
+      this.#lostKeys.add(keyId);
+      const what = keys.has(keyId) ? "is not the one of the authority" : "is not there";
+      const error = serverErrors.error("ERR_AUTHORITY_KEY_LOST", `the key ${keyId} ${what}`);
+      const fields = { authority_kind: this.#profile.kind, authority_id: id, state, fix: error.fix };
+      this.#deps.logger
+        .child({ type: "audit" })
+        .warn(
+          { ...fields, ...errorFields(error) },
+          "the private key of an authority in use is lost; another authority takes its place",
+        );
+    }
   }
 
   async #take(view: AuthorityView): Promise<void> {
