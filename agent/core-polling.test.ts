@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { SpiffeBundle, TrustDomain } from "../spiffe/index.ts";
 import { AgentWorld, selectors } from "../test/fakes/agent-world.ts";
+import type { NodeStore } from "./identity/node-store.ts";
 
 const web = { id: "web", spiffeId: "spiffe://example.org/web", selectors: selectors("unix:uid:1") };
 const interval = 5_300;
@@ -166,6 +167,41 @@ describe("an agent under a server without sync service", () => {
     assert.ok(world.server.log.filter((what) => what === "renew").length >= 3);
     assert.equal(watch.view.isCurrent, true);
     await world.stop();
+  });
+
+  it("stores one state after the other, and the newest last, however slow the disk is", async () => {
+    const world = await polledWorld();
+    world.server.agentTtl = 20;
+    const { nodeStore, clock } = world;
+    let writing = 0;
+    const slow: Pick<NodeStore, "saveState"> = {
+      saveState: async (state) => {
+        writing += 1;
+        assert.equal(writing, 1, "two writes at once");
+        // Longer than the next renewal takes to come.
+        await clock.sleep(6_000);
+        writing -= 1;
+        nodeStore.state = state;
+      },
+    };
+    world.overrides = {
+      nodeStore: {
+        saveState: slow.saveState,
+        loadState: () => nodeStore.loadState(),
+        eraseState: () => nodeStore.eraseState(),
+        loadBundle: () => nodeStore.loadBundle(),
+        saveBundle: (bundle) => nodeStore.saveBundle(bundle),
+      },
+    };
+    await world.start();
+    for (let step = 0; step < 240; step += 1) {
+      await clock.advance(500);
+      assert.equal(world.failure, undefined);
+    }
+    assert.ok(world.server.log.filter((what) => what === "renew").length >= 3);
+    const stopped = world.stop();
+    await clock.advance(10_000);
+    await stopped;
   });
 
   it("wipes and stops when it is banned, and only then", async () => {

@@ -69,4 +69,12 @@ describe("renewalOffset()", () => {
     }
     assert.equal(seen.size, 10, "a thousand SVIDs issued together spread over the whole window");
   });
+
+  it("lets a third of what was left on arrival go by, however far notBefore was set back", () => {
+    const receivedAtMs = 1_000_000;
+    const spire = { notBeforeMs: receivedAtMs - 10_000, notAfterMs: receivedAtMs + 6_000, receivedAtMs };
+    for (const offset of [0, 0.5, 0.999]) assert.equal(renewAtMs(spire, offset), receivedAtMs + 2_000);
+    const usual = { notBeforeMs: receivedAtMs - 10_000, notAfterMs: receivedAtMs + 3_600_000 };
+    assert.equal(renewAtMs({ ...usual, receivedAtMs }, 0.3), renewAtMs(usual, 0.3));
+  });
 });

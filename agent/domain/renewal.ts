@@ -4,6 +4,8 @@ import { createHash } from "node:crypto";
 export interface SvidLife {
   readonly notBeforeMs: number;
   readonly notAfterMs: number;
+  /** When it came, if that is known. */
+  readonly receivedAtMs?: number;
 }
 
 /** Issuers set notBefore back by min(10 s, life / 4) against clock skew (design §4 Authority). */
@@ -13,6 +15,11 @@ const backdateShare = 1 / 4;
 /** Renewal happens when this share of the real life is over, give or take half of `spread`. */
 const renewalShare = 0.5;
 const spread = 0.1;
+/**
+ * At least this share of what was left on arrival goes by before: SPIRE sets every `notBefore` back by 10 s, which
+ * makes an SVID of a few seconds look spent, and a loop of renewals would follow.
+ */
+const leastShare = 1 / 3;
 
 /**
  * When the SVID really began: `notBefore` without the issuer's backdating. Counting from `notBefore` itself would
@@ -34,7 +41,10 @@ export function issuedAtMs(life: SvidLife): number {
  */
 export function renewAtMs(life: SvidLife, offset: number): number {
   const begin = issuedAtMs(life);
-  return begin + (life.notAfterMs - begin) * (renewalShare + spread * (offset - 0.5));
+  const usual = begin + (life.notAfterMs - begin) * (renewalShare + spread * (offset - 0.5));
+  const { receivedAtMs, notAfterMs } = life;
+  if (receivedAtMs === undefined || receivedAtMs >= notAfterMs) return usual;
+  return Math.max(usual, receivedAtMs + (notAfterMs - receivedAtMs) * leastShare);
 }
 
 /**

@@ -37,7 +37,7 @@ export function acceptSvid(
   issued: IssuedX509Svid,
   nowMs: number,
 ): HeldSvid {
-  const held = describeSvid(entry, key.keyDer, issued.chain);
+  const held = describeSvid(entry, key.keyDer, issued.chain, nowMs);
   const leaf = held.leaf;
   if (!Buffer.from(leaf.spkiDer).equals(key.spkiDer)) throw unusable("it is for another key");
   if (leaf.uriSans.length !== 1 || leaf.uriSans[0] !== entry.spiffeId.toString()) {
@@ -64,6 +64,7 @@ function describeSvid(
   entry: RegistrationEntry,
   keyDer: Uint8Array,
   chain: readonly Uint8Array[],
+  receivedAtMs?: number,
 ): { readonly leaf: Certificate; readonly svid: HeldSvid } {
   const certificates = chain.map((der) => parseOrRefuse(der));
   const leaf = certificates[0];
@@ -77,7 +78,10 @@ function describeSvid(
     chainDer: Buffer.concat(chain),
     keyDer,
     ...life,
-    renewAtMs: renewAtMs(life, renewalOffset(entry.id, leaf.serialNumber)),
+    renewAtMs: renewAtMs(
+      { ...life, ...(receivedAtMs === undefined ? {} : { receivedAtMs }) },
+      renewalOffset(entry.id, leaf.serialNumber),
+    ),
     authorityIds: certificates.flatMap(({ authorityKeyId }) => (authorityKeyId === undefined ? [] : [authorityKeyId])),
   };
   return { leaf, svid };

@@ -38,7 +38,7 @@ export async function attestNode(
 ): Promise<{ readonly identity: NodeIdentity; readonly bundle: SpiffeBundle }> {
   const key = await deps.makeKey();
   const { svid, canReattest } = await converse(deps, proof, buildCsr({ key }), signal);
-  const identity = nodeIdentity(deps.trustDomain, key, svid.chain, canReattest);
+  const identity = nodeIdentity(deps.trustDomain, key, svid.chain, canReattest, deps.clock.now());
   const bundle = await bundleAfterAttestation(deps, signal);
   checkUnder(deps, bundle, identity);
   return { identity, bundle };

@@ -64,6 +64,7 @@ export class NodeIdentityKeeper {
   #failures = 0;
   #notBeforeMs = 0;
   #saidExpired = false;
+  #changes: Promise<void> = Promise.resolve();
   readonly #unknown: UnknownAuthority;
   #rebootstrapFailures = 0;
   #rebootstrapNotBeforeMs = 0;
@@ -105,10 +106,21 @@ export class NodeIdentityKeeper {
   /** The server has accepted `identity`; when it is the active one, the one before is of no use any more. */
   async accepted(identity: NodeIdentity | undefined): Promise<void> {
     this.#unknown.verified();
-    const state = this.#state;
-    if (state?.previous === undefined || state.active !== identity) return;
-    this.#state = { ...state, previous: undefined };
-    await this.#deps.store.saveState(this.#state);
+    await this.#inTurn(async () => {
+      const state = this.#state;
+      if (state?.previous === undefined || state.active !== identity) return;
+      this.#state = { ...state, previous: undefined };
+      await this.#deps.store.saveState(this.#state);
+    });
+  }
+
+  /** One change of the stored state after the other: what is stored last is what holds last. */
+  #inTurn(change: () => Promise<void>): Promise<void> {
+    const turn = this.#changes.then(change);
+    this.#changes = turn.catch(() => {
+      // Whoever made the change hears of it.
+    });
+    return turn;
   }
 
   /** An authority has been distrusted, or the like: look again whether a renewal is due. */
@@ -208,7 +220,8 @@ export class NodeIdentityKeeper {
       signal,
       timeoutMs: agentLimits.callTimeoutMs.value,
     });
-    const active = nodeIdentity(this.#deps.trustDomain, key, issued.chain, state.active.canReattest);
+    const { trustDomain, clock } = this.#deps;
+    const active = nodeIdentity(trustDomain, key, issued.chain, state.active.canReattest, clock.now());
     if (!active.id.equals(state.active.id)) {
       throw agentErrors.error("ERR_ATTESTATION_INCONSISTENT", `the renewed SVID is for ${active.id.toString()}`);
     }
@@ -253,8 +266,10 @@ export class NodeIdentityKeeper {
 
   async #adopt(state: NodeState): Promise<void> {
     const before = this.#state?.active;
-    await this.#deps.store.saveState(state);
-    this.#state = state;
+    await this.#inTurn(async () => {
+      await this.#deps.store.saveState(state);
+      this.#state = state;
+    });
     // What was refused meanwhile was the former identity.
     this.#denied = undefined;
     this.#saidExpired = false;
@@ -356,7 +371,7 @@ export class NodeIdentityKeeper {
   async #handleBanned(): Promise<never> {
     this.#state = undefined;
     await this.#deps.onBanned();
-    await this.#deps.store.eraseState();
+    await this.#inTurn(() => this.#deps.store.eraseState());
     this.#deps.events.wiped("banned");
     throw agentErrors.error("ERR_AGENT_BANNED", "the server has banned this agent");
   }
@@ -367,7 +382,7 @@ export class NodeIdentityKeeper {
     } catch (error) {
       signal.throwIfAborted();
       if (!isDeadEnd(error)) throw error;
-      await this.#deps.store.eraseState();
+      await this.#inTurn(() => this.#deps.store.eraseState());
       throw agentErrors.error("ERR_AGENT_EVICTED", "the server no longer accepts this agent's identity", {
         cause: error,
       });

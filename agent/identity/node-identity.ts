@@ -28,6 +28,7 @@ export function nodeIdentity(
   key: KeyObject,
   chain: readonly Uint8Array[],
   canReattest: boolean,
+  receivedAtMs?: number,
 ): NodeIdentity {
   const certificates = chain.map(parseOrRefuse);
   const leaf = certificates[0];
@@ -37,7 +38,11 @@ export function nodeIdentity(
   if (uri === undefined || leaf.uriSans.length !== 1) throw inconsistent("it does not have exactly one SPIFFE ID");
   const id = parseIdOrRefuse(uri);
   if (!id.isMemberOf(trustDomain)) throw inconsistent(`it is for ${uri}, of another trust domain`);
-  const life = { notBeforeMs: leaf.notBefore, notAfterMs: leaf.notAfter };
+  const life = {
+    notBeforeMs: leaf.notBefore,
+    notAfterMs: leaf.notAfter,
+    ...(receivedAtMs === undefined ? {} : { receivedAtMs }),
+  };
   return {
     id,
     key,
