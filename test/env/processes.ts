@@ -7,6 +7,8 @@ import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 
 const launcher = fileURLToPath(new URL("../../cli/countersign.js", import.meta.url));
+/** The same program without the sync service. */
+export const launcherWithoutSync: string = fileURLToPath(new URL("without-sync.ts", import.meta.url));
 
 export type LogLine = Readonly<Record<string, unknown>>;
 
@@ -17,6 +19,8 @@ export interface SpawnOptions {
   readonly cwd?: string;
   /** The Node to run with. Default: this one. */
   readonly execPath?: string;
+  /** The program. Default: `countersign`. */
+  readonly launcher?: string;
 }
 
 /** A child process whose output is read line by line, both streams in order of arrival; a log line is JSON. */
@@ -139,7 +143,7 @@ export class Running implements AsyncDisposable {
 
 /** `countersign …` as its own process. */
 export function startCountersign(args: readonly string[], options: SpawnOptions = {}): Running {
-  return new Running(options.execPath ?? process.execPath, [launcher, ...args], options);
+  return new Running(options.execPath ?? process.execPath, [options.launcher ?? launcher, ...args], options);
 }
 
 export interface CommandResult {

@@ -6,6 +6,7 @@ import {
   type CommandResult,
   countersign,
   isReady,
+  launcherWithoutSync,
   type Running,
   type SpawnOptions,
   startCountersign,
@@ -18,6 +19,8 @@ export interface ServerOptions {
   readonly spawn?: SpawnOptions;
   /** `HOST:PORT`; default a free port, the same again after a restart. */
   readonly bind?: string;
+  /** The server has no sync service, so that agents poll, every second. */
+  readonly polled?: boolean;
 }
 
 export interface AgentOptions {
@@ -52,6 +55,7 @@ export class System implements AsyncDisposable {
   #server: Running | undefined;
   #address = "";
   readonly #serverOptions: ServerOptions;
+  readonly #isPolled: boolean;
   readonly #agents = new Set<Running>();
 
   private constructor(options: ServerOptions) {
@@ -60,6 +64,7 @@ export class System implements AsyncDisposable {
     chmodSync(this.folder, 0o755);
     this.serverSocket = join(this.folder, "server", "private", "api.sock");
     this.#serverOptions = options;
+    this.#isPolled = options.polled === true;
   }
 
   static async start(options: ServerOptions = {}): Promise<System> {
@@ -83,8 +88,9 @@ export class System implements AsyncDisposable {
   }
 
   /** Starts the server (again) on the same address and data. */
-  async startServer(): Promise<Running> {
-    const { settings = {}, flags = [], spawn, bind = "127.0.0.1:0" } = this.#serverOptions;
+  async startServer(polled = this.#isPolled): Promise<Running> {
+    const { settings = {}, flags = [], bind = "127.0.0.1:0" } = this.#serverOptions;
+    const spawn = { ...this.#serverOptions.spawn, ...(polled ? { launcher: launcherWithoutSync } : {}) };
     const config = join(this.folder, "server.yaml");
     writeFileSync(config, yamlOf(settings));
     const where = this.#address === "" ? bind : this.#address;
@@ -102,7 +108,9 @@ export class System implements AsyncDisposable {
   }
 
   /** Runs a CLI command that must succeed, against the server's socket. */
-  async cli(...args: readonly string[]): Promise<CommandResult> {
+  async cli(...all: readonly string[]): Promise<CommandResult> {
+    // A server that is polled does not know how far its agents have come.
+    const args = this.#isPolled ? all.filter((arg) => arg !== "--wait") : all;
     const result = await this.tryCli(...args);
     if (result.code !== 0) throw new Error(`countersign ${args.join(" ")} ended with ${result.code}: ${result.stderr}`);
     return result;
@@ -144,7 +152,7 @@ export class System implements AsyncDisposable {
     const folder = join(this.folder, name);
     mkdirSync(folder, { recursive: true, mode: 0o755 });
     const config = join(folder, "agent.yaml");
-    writeFileSync(config, yamlOf(options.settings ?? {}));
+    writeFileSync(config, yamlOf({ ...(this.#isPolled ? { sync_interval: "1s" } : {}), ...options.settings }));
     const socket = join(folder, "public", "api.sock");
     const running = startCountersign(
       [

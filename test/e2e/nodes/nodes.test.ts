@@ -3,7 +3,7 @@ import { describe, it } from "node:test";
 import { ServiceError } from "../../../transport/index.ts";
 import { agentIdOf, attestRaw, postStatus, renewRaw, syncUntilEnded } from "../../env/raw-agent.ts";
 import { System } from "../../env/system.ts";
-import { Watch } from "../../env/watch.ts";
+import { bannedAgentsForget } from "./scenarios.ts";
 
 async function tokenOf(system: System, ...flags: readonly string[]): Promise<string> {
   return String((await system.json("token", "generate", ...flags))["value"]);
@@ -95,18 +95,6 @@ describe("an agent's standing", () => {
     assert.equal(await refusalOf(postStatus(system, undefined)), "permissionDenied");
   });
 
-  it("when banned, makes the real agent withdraw every identity and forget them over a restart", async () => {
-    await using system = await System.start();
-    const agent = await system.startAgent();
-    await system.createEntry(agent, { path: "/web", flags: ["--wait"] });
-    await using watch = new Watch(agent.socket);
-    await watch.until(({ svids }) => svids[0].id.path === "/web");
-    await system.cli("agent", "ban", agentIdOf(system, agent.token));
-    await watch.untilProblem(
-      ({ code }) => code === "ERR_WORKLOAD_API_DENIED" || code === "ERR_WORKLOAD_API_UNAVAILABLE",
-      10_000,
-    );
-    const fetched = await system.tryAgentCli(agent, "api", "fetch", "x509", "--timeout", "3");
-    assert.notEqual(fetched.code, 0);
-  });
+  it("when banned, makes the real agent withdraw every identity and forget them over a restart", () =>
+    bannedAgentsForget());
 });
