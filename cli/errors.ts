@@ -1,9 +1,11 @@
 /** Codes of what the command line itself finds; other codes come from the server, the agent or the SDK. */
 export type CliErrorCode =
   | "ERR_USAGE"
+  | "ERR_BUNDLE_FILE"
   | "ERR_ENTRY_FILE"
   | "ERR_INPUT_TOO_LARGE"
   | "ERR_NO_AGENT"
+  | "ERR_FEDERATION_FILE"
   | "ERR_CONFIG"
   | "ERR_NO_ANSWER"
   | "ERR_SERVER_NOT_VERIFIED"
@@ -15,6 +17,15 @@ export const cliErrorSpecs: Readonly<Record<CliErrorCode, { readonly meaning: st
   ERR_USAGE: {
     meaning: "The command line is not one that countersign knows, or the value of a flag is not legal.",
     fix: "add --help to the command for its flags and examples",
+  },
+  ERR_BUNDLE_FILE: {
+    meaning: "The file of a bundle cannot be read, or is no bundle of the format that --format names.",
+    fix: "give PEM certificates with --format pem, a SPIFFE bundle document with --format spiffe",
+  },
+  ERR_FEDERATION_FILE: {
+    meaning:
+      "The file of federation relationships cannot be read, or holds something that is none; every problem is named.",
+    fix: 'see "Files of federation relationships" in docs/cli.md',
   },
   ERR_ENTRY_FILE: {
     meaning: "The file of entries cannot be read, or holds something that is no entry; every problem is named.",

@@ -3,6 +3,7 @@ import { addAgentCommands } from "./commands/agent.ts";
 import { addApiCommands } from "./commands/api.ts";
 import { addBundleCommands } from "./commands/bundle.ts";
 import { addEntryCommands } from "./commands/entry.ts";
+import { addFederationCommands } from "./commands/federation.ts";
 import { addLoggerCommands } from "./commands/logger.ts";
 import { addMigrateCommands } from "./commands/migrate.ts";
 import { addServerCommands } from "./commands/server.ts";
@@ -63,7 +64,8 @@ export function createProgram(context: CommandContext, finish: (code: number) =>
   addLoggerCommands(program, addAgentCommands(program, context, finish), context);
   addTokenCommands(program, context);
   addEntryCommands(program, context, finish);
-  addBundleCommands(program, context);
+  addBundleCommands(program, context, finish);
+  addFederationCommands(program, context, finish);
   addApiCommands(program, context, finish);
   addMigrateCommands(program, context);
   return program;

@@ -1,21 +1,16 @@
-import { encodePem } from "../../certs/index.ts";
-import { decodeBundle } from "../../proto/convert/bundle.ts";
 import { bundleService } from "../../proto/services.ts";
 import { withServer } from "../connect.ts";
 import type { CommandContext } from "../context.ts";
 import type { ServerOptions } from "../options.ts";
 import { toJson } from "../output.ts";
+import { bundleText } from "./print.ts";
+import type { BundleFormat } from "./read-bundle.ts";
 
 export interface ShowOptions extends ServerOptions {
-  readonly format: "pem" | "spiffe";
+  readonly format: BundleFormat;
 }
 
 export async function show(options: ShowOptions, context: CommandContext): Promise<void> {
   const wire = await withServer(options, context, (channel) => channel.unary(bundleService.GetBundle, {}));
-  if (options.output === "json") context.terminal.out(toJson(wire));
-  else {
-    const bundle = decodeBundle(wire);
-    const pem = bundle.x509Authorities.map(({ certificate }) => encodePem("CERTIFICATE", certificate.der));
-    context.terminal.out(options.format === "pem" ? pem.join("").trimEnd() : bundle.toJwks());
-  }
+  context.terminal.out(options.output === "json" ? toJson(wire) : bundleText(wire, options.format));
 }

@@ -1,9 +1,9 @@
 import { withServer } from "../connect.ts";
 import type { CommandContext, Finish } from "../context.ts";
 import { exitCodes, inputError } from "../exit-codes.ts";
+import { readDocument } from "../input-file.ts";
 import type { ServerOptions } from "../options.ts";
 import { printable, toJson } from "../output.ts";
-import { readDocument } from "./input.ts";
 import { deleteEntries, succeeded } from "./mutations.ts";
 import { printRefusedItem } from "./refused-item.ts";
 

@@ -86,6 +86,12 @@ export const spireSpellings: Readonly<Record<string, Spellings>> = {
   // SPIRE writes every field: what no flag names is reset.
   "entry update": { ...entryFields, entryID: { kind: "argument", with: ["--replace"] } },
   "entry delete": { entryID: theArgument },
+  "bundle set": { path: "file" },
+  "federation create": { data: "file" },
+  "federation update": { data: "file" },
+  "federation show": { trustDomain: theArgument },
+  "federation delete": { id: theArgument },
+  "federation refresh": { id: theArgument },
   "api fetch x509": { format: "output" },
   "api fetch jwt": { audience: { kind: "list", name: "audience" }, format: "output" },
 };

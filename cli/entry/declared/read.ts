@@ -4,7 +4,7 @@ import { z } from "zod";
 import type { Entry } from "../../../proto/gen/spire/api/types/Entry.ts";
 import type { CommandContext } from "../../context.ts";
 import { inputError } from "../../exit-codes.ts";
-import { readDocument } from "../input.ts";
+import { readDocument } from "../../input-file.ts";
 import { entryInput } from "../schema.ts";
 import { documentOf } from "./document.ts";
 import { derivedName, isEntryName, isOwner, ownedId, ownerOf } from "./ownership.ts";
