@@ -18,6 +18,7 @@ const config: CoreConfig = {
   auditLog: false,
   rateLimits: "off",
   pruneNodes: undefined,
+  nodeAttestors: { joinToken: true, x509pop: undefined },
 };
 const days = 30;
 const hourMs = 3_600_000;
