@@ -238,6 +238,17 @@ describe("issueX509Svids()", () => {
   });
 
   for (const caKeyType of ["ec-p256", "ec-p384", "rsa-2048"] as const) {
+    it(`hands out nothing that a remote ${caKeyType} signer did not sign`, async () => {
+      const keys = new RemoteKeyManager();
+      const all = await running((world) => {
+        world.keyManager = keys;
+        world.options = { ...world.options, caKeyType };
+      });
+      keys.isMixedUp = true;
+      const [outcome] = await all.issuance.issueX509Svids([request()]);
+      assert.equal(outcome?.kind === "refused" && outcome.code, "ERR_SVID_RECHECK");
+    });
+
     it(`issues the same with an ${caKeyType} CA whose key is remote`, async () => {
       const keys = new RemoteKeyManager();
       const all = await running((world) => {

@@ -159,7 +159,8 @@ export class IssuancePipeline implements Issuance {
         const item = items[index];
         if (result.kind !== "unsigned" || item === undefined) return result;
         const { tbs, spkiDer } = result;
-        return finishSvid(issuer.info, item, spkiDer, tbs, await issuer.signer.sign(tbs));
+        const signature = await issuer.signer.sign(tbs);
+        return finishSvid(issuer.info, item, spkiDer, tbs, signature, issuer.certificate);
       }),
     );
   }

@@ -67,13 +67,17 @@ export function runSvidJob(context: SigningContext, item: SvidItem): SvidResult 
   }
 }
 
-/** Joins the signature and reads the result back as a stranger would: what leaves is what was asked for. */
+/**
+ * Joins the signature and reads the result back as a stranger would: what leaves is what was asked for. `signedBy`: also
+ * the signature is verified, for signers that are elsewhere and may answer with anything.
+ */
 export function finishSvid(
   issuer: IssuerInfo,
   item: SvidItem,
   spkiDer: Uint8Array,
   tbs: Uint8Array,
   signature: Uint8Array,
+  signedBy?: Certificate,
 ): SvidResult {
   const der = assembleCertificate(tbs, issuer.signatureAlgorithm, signature);
   const svid = Certificate.parse(der);
@@ -87,7 +91,8 @@ export function finishSvid(
     !svid.isCa &&
     svid.signatureAlgorithm === issuer.signatureAlgorithm &&
     Buffer.compare(svid.spkiDer, spkiDer) === 0 &&
-    Buffer.compare(svid.issuerDer, issuer.subjectDer) === 0;
+    Buffer.compare(svid.issuerDer, issuer.subjectDer) === 0 &&
+    (signedBy === undefined || svid.isSignedBy(signedBy));
   if (!isAsAsked) {
     return { kind: "refused", code: "ERR_SVID_RECHECK", message: "the certificate made is not the one asked for" };
   }

@@ -7,6 +7,8 @@ export class RemoteKeyManager implements KeyManager {
   readonly #inside = new MemoryKeyManager();
   /** Signatures made so far. */
   signatures = 0;
+  /** Answers with the signature of something else, as a mixed-up service would. */
+  isMixedUp = false;
 
   generateKey(keyId: string, type: AuthorityKeyType): Promise<KeyObject> {
     return this.#inside.generateKey(keyId, type);
@@ -32,7 +34,7 @@ export class RemoteKeyManager implements KeyManager {
       sign: async (message) => {
         await new Promise((resolve) => setImmediate(resolve));
         this.signatures += 1;
-        return signer.sign(message);
+        return signer.sign(this.isMixedUp ? Buffer.from("something else") : message);
       },
     };
   }
