@@ -20,6 +20,7 @@ import { RegistryListings } from "./registry/listing.ts";
 import { MemoryRegistry } from "./registry/memory-registry.ts";
 import type { Registry } from "./registry/ports.ts";
 import type { Store } from "./store/ports.ts";
+import { StoreIntegrity, type StoreIntegrityDeps } from "./store-integrity.ts";
 import { ConnectionTable } from "./sync/index.ts";
 import { auditLog, noAuditLog, ServerMetrics } from "./telemetry/index.ts";
 
@@ -46,6 +47,8 @@ export interface ServerCoreDeps {
   readonly logger: Logger;
   readonly metrics: Metrics;
   readonly store: Store;
+  /** Reads the whole store once and names what is damaged; `undefined`: nobody looks. */
+  readonly lookAtStore?: StoreIntegrityDeps["look"];
   readonly keyManager: KeyManager;
   readonly upstream: UpstreamAuthority;
   readonly runner: JobRunner & { readonly queued?: number };
@@ -109,7 +112,8 @@ export async function createServerCore(
   const authorizer = new ClassAuthorizer({ trustDomain, adminIds: config.adminIds, registry, standing, trust, clock });
   const audit = config.auditLog ? auditLog(logger) : noAuditLog;
   const gate = new Gate({ authorizer, limiter, openCalls, audit, metrics: serverMetrics, clock });
-  const health = healthProbe({ trustDomain, store, registry, authorities, nowMs: () => clock.now() });
+  const integrity = new StoreIntegrity({ look: deps.lookAtStore ?? (async () => []), clock, logger });
+  const health = healthProbe({ trustDomain, store, integrity, registry, authorities, nowMs: () => clock.now() });
   const attestors = [
     ...(config.nodeAttestors.joinToken ? [new JoinTokenAttestor({ tokens: store, clock })] : []),
     ...(deps.attestors?.(registry) ?? []),
@@ -173,6 +177,7 @@ export async function createServerCore(
   tasks.run((signal) => authorities.run(signal));
   tasks.run((signal) => follower.run(signal));
   tasks.run((signal) => housekeeping.run(signal));
+  if (deps.lookAtStore !== undefined) tasks.run((signal) => integrity.run(signal));
   const owned = cleanup.move();
   return {
     serverId,

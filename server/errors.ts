@@ -185,6 +185,12 @@ export const serverErrors = defineErrors({
     meaning: "The page token was not made by this store for this list and this filter.",
     fix: "start the list again without a page token",
   },
+  ERR_STORE_DAMAGED: {
+    status: "dataLoss",
+    meaning:
+      "SQLite's check of the whole database file, a while after the start, found damage: what is stored there cannot be relied on. The server goes on with what it has in memory; health says so.",
+    fix: "stop the server and restore data_dir from a backup; look at the disk, the log names what is damaged",
+  },
   ERR_STORE_CORRUPT: {
     status: "dataLoss",
     meaning: "The database file is damaged, or it is not a Countersign database. It is never repaired silently.",

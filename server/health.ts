@@ -4,6 +4,7 @@ import type { X509Issuer } from "./authority/ports.ts";
 import { authorityIds } from "./authorization/index.ts";
 import type { Registry } from "./registry/ports.ts";
 import type { Store } from "./store/ports.ts";
+import type { StoreIntegrity } from "./store-integrity.ts";
 
 export interface ServerHealth {
   readonly healthy: boolean;
@@ -18,6 +19,7 @@ export interface HealthProbe {
 export interface HealthDeps {
   readonly trustDomain: TrustDomain;
   readonly store: Pick<Store, "check">;
+  readonly integrity: Pick<StoreIntegrity, "check">;
   readonly registry: Pick<Registry, "bundle">;
   readonly authorities: { x509Issuer(): Pick<X509Issuer, "authorityId" | "notAfter"> };
   readonly nowMs: () => number;
@@ -28,7 +30,10 @@ export function healthProbe(deps: HealthDeps): HealthProbe {
   return {
     check: async () => {
       const parts = {
-        store: await said(() => deps.store.check()),
+        store: await said(async () => {
+          await deps.store.check();
+          deps.integrity.check();
+        }),
         bundle: await said(async () => void ownBundle(deps)),
         authority: await said(async () => checkAuthority(deps)),
       };

@@ -47,6 +47,11 @@ export const serverLimits = {
   storeSharedValues: { value: 4_096, reason: "distinct ids and selectors kept for sharing while rows are decoded" },
   storeWalBytes: { value: 67_108_864, reason: "size the write-ahead log is cut back to after a checkpoint" },
   storeLockWaitMs: { value: 5_000, reason: "wait for a backup program that holds the database's lock" },
+  storeIntegrityDelayMs: {
+    value: 30_000,
+    reason: "after the start, before the whole database file is read once to find damage; agents reconnect meanwhile",
+  },
+  storeIntegrityProblems: { value: 10, reason: "damaged places that are named; one is enough to act" },
   storeRestartCapMs: { value: 30_000, reason: "longest wait before the store's worker is started again" },
 
   // ---- registry ----

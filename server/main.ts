@@ -25,9 +25,12 @@ import { OnDemandRunner } from "./issuance/on-demand-runner.ts";
 import { WorkerPool } from "./issuance/worker-pool.ts";
 import { DiskKeyManager } from "./keymanager/disk/disk-key-manager.ts";
 import { MemoryKeyManager } from "./keymanager/memory/memory-key-manager.ts";
+import { serverLimits } from "./limits.ts";
 import { x509popAttestor } from "./node-attestors.ts";
 import { type Server, startServer } from "./start.ts";
 import type { Store } from "./store/ports.ts";
+import { databaseFile } from "./store/sqlite/engine/data-directory.ts";
+import { checkIntegrity } from "./store/sqlite/host/integrity-check.ts";
 import { openSqliteStore } from "./store/sqlite/open.ts";
 import { type OpenWorkloadIdentity, openUpstream } from "./upstream.ts";
 
@@ -120,6 +123,11 @@ async function start(config: ServerConfig, program: ServerProgram, host: Host): 
     log: logger,
     metrics,
     store,
+    lookAtStore: (signal) =>
+      checkIntegrity(
+        { path: join(dataDir, databaseFile), mostProblems: serverLimits.storeIntegrityProblems.value },
+        signal,
+      ),
     keyManager,
     upstream: openUpstream(config.upstream, {
       trustDomain,
