@@ -26,7 +26,7 @@ const config: CoreConfig = {
   auditLog: false,
   rateLimits: "off",
   nodeAttestors: { joinToken: true, x509pop: undefined },
-  pruneNodes: { expiredForMs: 86_400_000, includeOneTime: true },
+  pruneNodes: { expiredForMs: 86_400_000, includeOneTime: true, batchSize: 1_000 },
 };
 
 class World implements AsyncDisposable {

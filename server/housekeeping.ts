@@ -1,6 +1,7 @@
 import { type Clock, errorFields, type Logger } from "../runtime/core/index.ts";
 import type { TrustDomain } from "../spiffe/index.ts";
 import { expiredEdits } from "./authority/bundle-over.ts";
+import type { PruneNodesConfig } from "./config/index.ts";
 import { serverLimits } from "./limits.ts";
 import type { Registry } from "./registry/ports.ts";
 import type { AuthorityStore, BundleStore, EntryStore, Feed, JoinTokenStore, NodeStore } from "./store/ports.ts";
@@ -17,7 +18,7 @@ export interface HousekeepingDeps {
   readonly clock: Clock;
   readonly logger: Logger;
   /** `undefined` = nodes stay until somebody evicts them. */
-  readonly pruneNodes: { readonly expiredForMs: number; readonly includeOneTime: boolean } | undefined;
+  readonly pruneNodes: PruneNodesConfig | undefined;
 }
 
 const everyMs = 300_000;
@@ -80,7 +81,7 @@ export class Housekeeping {
       if (node.banned || node.expiresAt >= expiredBefore || node.pendingExpiresAt >= expiredBefore) continue;
       if (!node.canReattest && !pruneNodes.includeOneTime) continue;
       if (await store.deleteNode(node.id)) pruned += 1;
-      if (pruned >= serverLimits.pruneNodesBatch.value) break;
+      if (pruned >= pruneNodes.batchSize) break;
     }
     return pruned;
   }

@@ -89,5 +89,4 @@ export const serverLimits = {
 
   // ---- housekeeping ----
   feedTombstoneMs: { value: 86_400_000, reason: "how long a deletion is remembered for agents that were away" },
-  pruneNodesBatch: { value: 1_000, reason: "agents forgotten in one round; each is a transaction" },
 } as const satisfies Record<string, { readonly value: number; readonly reason: string }>;

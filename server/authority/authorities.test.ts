@@ -296,7 +296,7 @@ describe("Authorities", () => {
     const world = new AuthorityWorld();
     world.options = { ...world.options, jwtKeyType: undefined };
     const authorities = await world.start();
-    assert.throws(() => authorities.jwtIssuer(), { code: "ERR_AUTHORITY_UNAVAILABLE" });
+    assert.throws(() => authorities.jwtIssuer(), { code: "ERR_JWT_DISABLED" });
     assert.deepEqual(authorities.bundle.jwtAuthorities, []);
   });
 

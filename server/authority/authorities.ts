@@ -228,6 +228,9 @@ export class Authorities implements SigningAuthorities {
   }
 
   jwtIssuer(): JwtIssuer {
+    if (this.#kinds.every(({ kind }) => kind !== "jwt")) {
+      throw serverErrors.error("ERR_JWT_DISABLED", "JWT-SVIDs are disabled on this server");
+    }
     if (this.#jwt === undefined) throw unavailable("jwt");
     return this.#jwt;
   }

@@ -74,7 +74,7 @@ health_checks: { listener_enabled: true, bind_port: 0 }
     assert.deepEqual(read.ttls, { agent: 7_200, x509Svid: 1_800, jwtSvid: 60, ca: 604_800 });
     assert.deepEqual([read.caKeyType, read.jwtKeyType], ["ec-p384", "ec-p384"]);
     assert.deepEqual(read.caSubject, { organization: "Example" });
-    assert.deepEqual(read.pruneNodes, { expiredForMs: 30 * 86_400_000, includeOneTime: true });
+    assert.deepEqual(read.pruneNodes, { expiredForMs: 30 * 86_400_000, includeOneTime: true, batchSize: 1_000 });
     assert.ok(read.rateLimits !== "off" && read.rateLimits.attest === 5 && read.rateLimits.x509 === 500);
     assert.equal(read.statusListener?.host, "localhost");
     assert.deepEqual([read.keyManager, read.logLevel, read.auditLog], ["memory", "debug", false]);
@@ -182,6 +182,11 @@ health_checks: { listener_enabled: true, bind_port: 0 }
       `F:4:36|${prefix}.svid_prefix|must begin with a slash`,
       `F:4:14|${prefix}.max_intermediates|must be a whole number from 1 to 16`,
     ]);
+  });
+
+  it("makes no JWT keys when JWT-SVIDs are disabled", async () => {
+    const env = { COUNTERSIGN_SERVER_DISABLE_JWT_SVIDS: "true", COUNTERSIGN_SERVER_JWT_KEY_TYPE: "rsa-2048" };
+    assert.equal((await loadServerConfig({ flags: least, env })).jwtKeyType, undefined);
   });
 
   it("takes ranges of proxies, and refuses what is none", async () => {

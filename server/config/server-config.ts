@@ -28,7 +28,8 @@ export interface ServerConfig {
     readonly ca: number;
   };
   readonly caKeyType: AuthorityKeyType;
-  readonly jwtKeyType: AuthorityKeyType;
+  /** `undefined`: no JWT-SVIDs are issued. */
+  readonly jwtKeyType: AuthorityKeyType | undefined;
   readonly caSubject: CaSubject | undefined;
   readonly jwtIssuer: string | undefined;
   readonly keyManager: "disk" | "memory";
@@ -37,8 +38,16 @@ export interface ServerConfig {
   readonly auditLog: boolean;
   readonly nodeAttestors: NodeAttestorsConfig;
   readonly rateLimits: RateLimits | "off";
-  readonly pruneNodes: { readonly expiredForMs: number; readonly includeOneTime: boolean } | undefined;
+  readonly pruneNodes: PruneNodesConfig | undefined;
   readonly statusListener: StatusListenerConfig | undefined;
+}
+
+export interface PruneNodesConfig {
+  readonly expiredForMs: number;
+  /** Also agents that cannot attest again by themselves. */
+  readonly includeOneTime: boolean;
+  /** Agents forgotten in one round, at most. */
+  readonly batchSize: number;
 }
 
 export interface CaSubject {
@@ -87,7 +96,7 @@ export function toServerConfig(
       ca: seconds(values.ca_ttl),
     },
     caKeyType: values.ca_key_type,
-    jwtKeyType: values.jwt_key_type ?? values.ca_key_type,
+    jwtKeyType: values.disable_jwt_svids ? undefined : (values.jwt_key_type ?? values.ca_key_type),
     caSubject: caSubject(values),
     jwtIssuer: values.jwt_issuer,
     keyManager: values.key_manager,
@@ -99,7 +108,11 @@ export function toServerConfig(
     pruneNodes:
       values.prune_attested_nodes_expired_for === undefined
         ? undefined
-        : { expiredForMs: values.prune_attested_nodes_expired_for, includeOneTime: values.prune_tofu_nodes },
+        : {
+            expiredForMs: values.prune_attested_nodes_expired_for,
+            includeOneTime: values.prune_tofu_nodes,
+            batchSize: values.prune_attested_nodes_batch_size,
+          },
     statusListener: statusListener(values),
   });
 }

@@ -73,6 +73,7 @@ export const serverSettings = {
     doc: "Key type of X.509 authorities. P-384 and RSA cost 25 times more.",
   }),
   jwt_key_type: setting(keyType.optional(), { doc: "Key type of JWT authorities. Default: that of ca_key_type." }),
+  disable_jwt_svids: setting(flag, { initial: false, doc: "Make no JWT authorities and sign no JWT-SVIDs." }),
   "ca_subject.country": setting(text(2).optional(), { doc: "Country of the CA's subject." }),
   "ca_subject.organization": setting(text(64).optional(), { doc: "Organization of the CA's subject." }),
   "ca_subject.common_name": setting(text(64).optional(), { doc: "Common name of the CA's subject." }),
@@ -121,6 +122,10 @@ export const serverSettings = {
   "rate_limits.sync": setting(rate, { initial: 20, doc: "Sync streams opened a second and address.", reloads: true }),
   prune_attested_nodes_expired_for: setting(life.optional(), {
     doc: "Forget agents whose SVID expired this long ago. Default: never.",
+  }),
+  prune_attested_nodes_batch_size: setting(integer(1, 100_000), {
+    initial: 1000,
+    doc: "Agents forgotten in one round of an hour; each is a transaction.",
   }),
   prune_tofu_nodes: setting(flag, {
     initial: false,

@@ -119,7 +119,7 @@ describe("issueJwtSvid()", () => {
     const world = new AuthorityWorld();
     world.options = { ...world.options, jwtKeyType: undefined };
     const issuance = world.issuance(await world.start());
-    await assert.rejects(issuance.issueJwtSvid(request()), { code: "ERR_AUTHORITY_UNAVAILABLE" });
+    await assert.rejects(issuance.issueJwtSvid(request()), { code: "ERR_JWT_DISABLED" });
   });
 
   it("works with a key that is remote", async () => {

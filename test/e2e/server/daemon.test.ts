@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
 import { LogLevel } from "../../../proto/gen/spire/api/types/LogLevel.ts";
-import { debugService, loggerService } from "../../../proto/services.ts";
+import { bundleService, debugService, loggerService, svidService } from "../../../proto/services.ts";
 import { TestServer } from "../../fakes/test-server.ts";
 
 describe("what administrators ask of the server itself", () => {
@@ -57,5 +57,19 @@ describe("what administrators ask of the server itself", () => {
       await assert.rejects(channel.unary(debugService.GetInfo, {}), { code: "ERR_NOT_AUTHORIZED" });
       await assert.rejects(channel.unary(loggerService.ResetLogLevel, {}), { code: "ERR_NOT_AUTHORIZED" });
     }
+  });
+});
+
+describe("a server without JWT-SVIDs", () => {
+  it("has no JWT keys, says Unimplemented, and issues X.509-SVIDs all the same", async () => {
+    await using world = await TestServer.start({ config: { jwtKeyType: undefined } });
+    const agent = await world.agent();
+    const entryId = await world.createEntry(agent, "/web");
+    const { jwt_authorities, x509_authorities } = await world.admin.unary(bundleService.GetBundle, {});
+    assert.deepEqual([jwt_authorities.length, x509_authorities.length], [0, 1]);
+    await assert.rejects(world.dialAs(agent).unary(svidService.NewJWTSVID, { entry_id: entryId, audience: ["a"] }), {
+      code: "ERR_JWT_DISABLED",
+      status: "unimplemented",
+    });
   });
 });
