@@ -139,6 +139,7 @@ class Core implements AgentCore {
         },
         onWatchersChange: () => this.#sync.statusChanged(),
         onPendingChange: () => this.#sync.pendingChanged(),
+        onReplacementDue: () => this.#keeper.reconsider(),
       },
       this.#tasks,
     );
@@ -158,6 +159,7 @@ class Core implements AgentCore {
       onBanned: () => this.#wipe(),
       isDistrusted: (authorityId) => this.identities.isDistrusted(authorityId),
       rebootstrap: deps.rebootstrap,
+      isReplacementDue: (authorityId) => this.identities.isReplacementDue(authorityId),
       hasServableSvid: () => this.identities.hasServableSvid(),
     });
     this.#source = new SyncSource({
@@ -191,7 +193,6 @@ class Core implements AgentCore {
             this.#sync.statusIntervalSeconds = seconds;
           });
           if (this.identities.ownBundle !== ownBefore) this.#bundleSaver.changed();
-          if (set.type === "bundle" || set.type === "distrust") this.#keeper.reconsider();
         },
         entryDigest: () => this.identities.entryDigest(),
         pendingIds: () => this.identities.pendingIds(),
@@ -199,6 +200,7 @@ class Core implements AgentCore {
           if (!isCurrent) this.#wasCurrentAtMs = this.#source.mode === "poll" ? this.#source.polledAtMs : clock.now();
           this.identities.setCurrent(isCurrent);
         },
+        distrustedIds: () => this.identities.distrustedIds(),
         status: () => {
           const { x509Svids, jwtSvids } = this.identities.counts();
           return { x509Svids, jwtSvids, workloadStreams: deps.workloadStreams() };
@@ -298,8 +300,8 @@ class Core implements AgentCore {
     this.identities.applyDistrust({
       isSnapshot: true,
       upserts: [
-        ...x509.map((authorityId) => ({ authorityId, authority: "x509" as const })),
-        ...jwt.map((authorityId) => ({ authorityId, authority: "jwt" as const })),
+        ...x509.map((authorityId) => ({ authorityId, authority: "x509" as const, spreadMs: 0 })),
+        ...jwt.map((authorityId) => ({ authorityId, authority: "jwt" as const, spreadMs: 0 })),
       ],
       removed: [],
     });

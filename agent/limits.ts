@@ -49,6 +49,14 @@ export const agentLimits = {
   batchesInFlight: { value: 2, reason: "SVID batches under way: one is signed while the next is on the wire" },
   keysInFlight: { value: 4, reason: "keys made together: libuv's pool has four threads" },
   batchWindowMs: { value: 2, reason: "how long a lone SVID request waits for company" },
+  replacementSpreadMs: {
+    value: 10_000,
+    reason: "time over which SVIDs of a tainted authority are replaced when the server names none, as SPIRE's does not",
+  },
+  replacementSpreadMaxMs: {
+    value: 30_000,
+    reason: "the same when the server names a time: replacing is to be over after 60 s, whatever it says",
+  },
   batchTimeoutMs: { value: 30_000, reason: "one SVID batch; 500 on a busy server take seconds" },
   x509SvidCacheMaxSize: { value: 1_000, reason: "default for SVIDs held while nobody watches them; as SPIRE's agent" },
   jwtSvidCacheMaxSize: { value: 1_000, reason: "default for JWT-SVIDs held; as SPIRE's agent" },

@@ -9,7 +9,9 @@ import {
   debugService,
   entryService,
   healthService,
+  localAuthorityService,
   loggerService,
+  revocationService,
   svidService,
   syncService,
   trustDomainService,
@@ -32,6 +34,16 @@ const services = [
     source: "spire/api/server/bundle/v1/bundle.proto",
     prefix: "/spire.api.server.bundle.v1.Bundle/",
     service: bundleService,
+  },
+  {
+    source: "spire/api/server/localauthority/v1/localauthority.proto",
+    prefix: "/spire.api.server.localauthority.v1.LocalAuthority/",
+    service: localAuthorityService,
+  },
+  {
+    source: "countersign/server/localauthority/v1/revocation.proto",
+    prefix: "/countersign.server.localauthority.v1.Revocation/",
+    service: revocationService,
   },
   {
     source: "spire/api/server/debug/v1/debug.proto",

@@ -2,6 +2,7 @@
  * The services on the wire, typed from `proto/gen`. Reading and parsing of a `.proto` source waits for the first use
  * of one of its methods.
  */
+import type { RevocationDefinition } from "./gen/countersign/server/localauthority/v1/Revocation.ts";
 import type { SyncDefinition } from "./gen/countersign/server/sync/v1/Sync.ts";
 import type { HealthDefinition } from "./gen/grpc/health/v1/Health.ts";
 import type { SpiffeWorkloadAPIDefinition } from "./gen/SpiffeWorkloadAPI.ts";
@@ -11,6 +12,7 @@ import type { AgentDefinition } from "./gen/spire/api/server/agent/v1/Agent.ts";
 import type { BundleDefinition } from "./gen/spire/api/server/bundle/v1/Bundle.ts";
 import type { DebugDefinition } from "./gen/spire/api/server/debug/v1/Debug.ts";
 import type { EntryDefinition } from "./gen/spire/api/server/entry/v1/Entry.ts";
+import type { LocalAuthorityDefinition } from "./gen/spire/api/server/localauthority/v1/LocalAuthority.ts";
 import type { LoggerDefinition } from "./gen/spire/api/server/logger/v1/Logger.ts";
 import type { SVIDDefinition } from "./gen/spire/api/server/svid/v1/SVID.ts";
 import type { TrustDomainDefinition } from "./gen/spire/api/server/trustdomain/v1/TrustDomain.ts";
@@ -106,6 +108,37 @@ export const trustDomainService: ServiceMethods<TrustDomainDefinition> = sources
     "BatchDeleteFederationRelationship",
     "RefreshBundle",
   ],
+);
+
+export const localAuthorityService: ServiceMethods<LocalAuthorityDefinition> =
+  sources.service<LocalAuthorityDefinition>(
+    "spire/api/server/localauthority/v1/localauthority.proto",
+    "spire.api.server.localauthority.v1.LocalAuthority",
+    [
+      "GetJWTAuthorityState",
+      "PrepareJWTAuthority",
+      "ActivateJWTAuthority",
+      "TaintJWTAuthority",
+      "RevokeJWTAuthority",
+      "GetX509AuthorityState",
+      "PrepareX509Authority",
+      "ActivateX509Authority",
+      "TaintX509Authority",
+      "TaintX509UpstreamAuthority",
+      "RevokeX509Authority",
+      "RevokeX509UpstreamAuthority",
+      "GetWITAuthorityState",
+      "PrepareWITAuthority",
+      "ActivateWITAuthority",
+      "TaintWITAuthority",
+      "RevokeWITAuthority",
+    ],
+  );
+
+export const revocationService: ServiceMethods<RevocationDefinition> = sources.service<RevocationDefinition>(
+  "countersign/server/localauthority/v1/revocation.proto",
+  "countersign.server.localauthority.v1.Revocation",
+  ["CheckRevocation", "Revoke"],
 );
 
 export const syncService: ServiceMethods<SyncDefinition> = sources.service<SyncDefinition>(

@@ -7,7 +7,7 @@ import { JoinTokenAttestor, type NodeAttestor } from "./attestation/index.ts";
 import { Authorities } from "./authority/authorities.ts";
 import type { UpstreamAuthority } from "./authority/ports.ts";
 import { UpstreamFollower } from "./authority/upstream/upstream-follower.ts";
-import { AgentStanding, AuthorityTrust, ClassAuthorizer, OpenCalls } from "./authorization/index.ts";
+import { AgentSightings, AgentStanding, AuthorityTrust, ClassAuthorizer, OpenCalls } from "./authorization/index.ts";
 import type { ServerConfig } from "./config/index.ts";
 import { serverErrors } from "./errors.ts";
 import { type HealthProbe, healthProbe } from "./health.ts";
@@ -109,7 +109,10 @@ export async function createServerCore(
   cleanup.defer(() => connections.close());
   const serverMetrics = new ServerMetrics(metrics);
   const limiter = new RateLimiter(config.rateLimits, clock);
-  const authorizer = new ClassAuthorizer({ trustDomain, adminIds: config.adminIds, registry, standing, trust, clock });
+  const sightings = new AgentSightings({ registry, clock });
+  cleanup.defer(() => sightings.close());
+  const { adminIds } = config;
+  const authorizer = new ClassAuthorizer({ trustDomain, adminIds, registry, standing, trust, clock, sightings });
   const audit = config.auditLog ? auditLog(logger) : noAuditLog;
   const gate = new Gate({ authorizer, limiter, openCalls, audit, metrics: serverMetrics, clock });
   const integrity = new StoreIntegrity({ look: deps.lookAtStore ?? (async () => []), clock, logger });
@@ -155,6 +158,8 @@ export async function createServerCore(
     sync,
     waiting: { registry, authorized: registry, feed: store, connections, clock },
     health,
+    localAuthorities: authorities.operations,
+    revocation: { registry, connections, sightings, ttls: config.ttls, clock },
   };
   // Own writes of the start are in memory before anybody is served.
   await registry.reached((await store.head()).n, tasks.signal);

@@ -53,6 +53,11 @@ export const serverErrors = defineErrors({
       "Where CAs come from an upstream authority, it is the upstream's key that is tainted and revoked, and nowhere else.",
     fix: "with an upstream authority use `upstreamauthority taint` and `revoke`, without one `localauthority x509`",
   },
+  ERR_REVOCATION_UNSAFE: {
+    status: "failedPrecondition",
+    meaning: "Something still rests on the authority, and would be refused once it is revoked; nothing was changed.",
+    fix: "wait until it has been replaced (CheckRevocation names everything), or revoke with --force",
+  },
   ERR_JWT_DISABLED: {
     status: "unimplemented",
     meaning: "This server issues no JWT-SVIDs, and has no JWT keys.",
@@ -137,6 +142,12 @@ export const serverErrors = defineErrors({
     status: "failedPrecondition",
     meaning: "A name in the entry cannot be put into a certificate.",
     fix: "correct the DNS names of the entry",
+  },
+  ERR_MINT_REFUSED: {
+    status: "invalidArgument",
+    meaning:
+      "The names in the request break a rule: one SPIFFE ID of this trust domain, not under /spire; legal DNS names.",
+    fix: "correct the name that the message is about",
   },
   ERR_SVID_AUDIENCE: {
     status: "invalidArgument",

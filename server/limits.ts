@@ -84,6 +84,14 @@ export const serverLimits = {
   syncAckPending: { value: 10_000, reason: "ids of entries without SVID in one acknowledgement; the rest is cut off" },
   syncHelloMs: { value: 10_000, reason: "wait for the hello of a stream that was opened" },
   syncNextMs: { value: 60_000, reason: "wait for what a polling agent asks for next; it asks at once, or is done" },
+  replacementsPerSecond: {
+    value: 1_000,
+    reason: "SVIDs replaced a second after a taint; well below what one core signs, so that other calls go on",
+  },
+  replacementSpreadMs: {
+    value: 30_000,
+    reason: "longest time over which a taint's replacements are spread; all are to be there within 60 s",
+  },
   waitAppliedMs: { value: 60_000, reason: "longest wait of WaitApplied" },
   waitAppliedEntries: { value: 1_000, reason: "entries of one WaitApplied; two full batches" },
 

@@ -46,6 +46,7 @@ export async function startServer(config: ServerConfig, deps: StartDeps): Promis
   let tls: TlsListener | undefined;
   const identity = await RotatingTlsIdentity.start({ issuance, clock, random, logger }, () => tls?.updateIdentity());
   core.tasks.run((signal) => identity.run(signal));
+  cleanup.defer(core.authorities.onChanged(() => identity.reconsider(core.authorities.bundle)));
   const shared = {
     router: serverRouter(core.gate, {
       ...core.services,

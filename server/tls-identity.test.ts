@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import { Certificate } from "../certs/index.ts";
 import { AuthorityWorld, hour } from "../test/fakes/authority-world.ts";
 import type { Issuance } from "./issuance/ports.ts";
 import { RotatingTlsIdentity, type TlsIdentity } from "./tls-identity.ts";
@@ -7,7 +8,8 @@ import { RotatingTlsIdentity, type TlsIdentity } from "./tls-identity.ts";
 async function start(options: { readonly ttl?: number } = {}) {
   const world = new AuthorityWorld();
   const { clock, random, logger } = world;
-  const inner = world.issuance(await world.start(), { defaultX509SvidTtl: options.ttl ?? hour });
+  const authorities = await world.start();
+  const inner = world.issuance(authorities, { defaultX509SvidTtl: options.ttl ?? hour });
   const state = { isDown: false };
   const issuance: Pick<Issuance, "issueServerSvid"> = {
     issueServerSvid: () => (state.isDown ? Promise.reject(new Error("down")) : inner.issueServerSvid()),
@@ -16,7 +18,7 @@ async function start(options: { readonly ttl?: number } = {}) {
   const identity = await RotatingTlsIdentity.start({ issuance, clock, random, logger }, (next) => changes.push(next));
   const stop = new AbortController();
   const running = identity.run(stop.signal);
-  return { world, clock, identity, changes, state, stop, running };
+  return { world, clock, identity, changes, state, stop, running, authorities };
 }
 
 describe("RotatingTlsIdentity", () => {
@@ -57,13 +59,23 @@ describe("RotatingTlsIdentity", () => {
     await running;
   });
 
-  it("renews at once when asked, and says when that fails", async () => {
-    const { identity, changes, state, stop, running } = await start();
-    await identity.renew();
-    assert.deepEqual(changes, [identity.current]);
-    state.isDown = true;
-    await assert.rejects(identity.renew(), /down/);
-    assert.deepEqual(changes, [identity.current]);
+  it("renews at once when its authority is tainted, and not because another's is", async () => {
+    const { identity, clock, changes, stop, running, authorities } = await start();
+    const { operations } = authorities;
+    const first = authorities.x509Issuer().authorityId;
+    await operations.activate("x509", (await operations.prepare("x509")).id);
+    identity.reconsider(authorities.bundle);
+    await clock.advance(0);
+    assert.deepEqual(changes, []);
+    await operations.taint("x509", first);
+    identity.reconsider(authorities.bundle);
+    await clock.advance(0);
+    assert.equal(changes.length, 1);
+    const [leaf] = identity.current.chain;
+    assert.equal(Certificate.parse(leaf ?? new Uint8Array()).authorityKeyId, authorities.x509Issuer().authorityId);
+    identity.reconsider(authorities.bundle);
+    await clock.advance(1_000);
+    assert.equal(changes.length, 1);
     stop.abort();
     await running;
   });

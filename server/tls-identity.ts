@@ -1,5 +1,7 @@
 import type { KeyObject } from "node:crypto";
+import { Certificate } from "../certs/index.ts";
 import { backOffMs, type Clock, errorFields, type Logger, type Random } from "../runtime/core/index.ts";
+import type { SpiffeBundle } from "../spiffe/index.ts";
 import type { Issuance } from "./issuance/ports.ts";
 
 const retry = { initialMs: 1_000, capMs: 60_000 };
@@ -28,6 +30,8 @@ export class RotatingTlsIdentity {
   #current: TlsIdentity;
   #renewAtMs: number;
   #attempt = 0;
+  /** Aborted when the SVID is to be looked at again. */
+  #look = new AbortController();
 
   private constructor(source: TlsIdentitySource, first: TlsIdentity, onChanged: (identity: TlsIdentity) => void) {
     this.#source = source;
@@ -48,8 +52,16 @@ export class RotatingTlsIdentity {
     return this.#current;
   }
 
-  /** Asks for a new SVID at once, e.g. because the authority of the current one is tainted. Rejects when it fails. */
-  async renew(): Promise<void> {
+  /** Has the SVID renewed at once when it rests on a tainted authority of `bundle`; `run` does it. */
+  reconsider(bundle: SpiffeBundle): void {
+    const tainted = new Set<string | undefined>();
+    for (const each of bundle.x509Authorities) if (each.tainted) tainted.add(each.certificate.subjectKeyId);
+    if (!this.#current.chain.some((der) => tainted.has(Certificate.parse(der).authorityKeyId))) return;
+    this.#renewAtMs = this.#source.clock.now();
+    this.#look.abort();
+  }
+
+  async #renew(): Promise<void> {
     const next = await this.#source.issuance.issueServerSvid();
     this.#current = next;
     this.#renewAtMs = halfOfLife(next, this.#source.clock.now());
@@ -61,12 +73,14 @@ export class RotatingTlsIdentity {
   async run(signal: AbortSignal): Promise<void> {
     const { clock, random, logger } = this.#source;
     while (!signal.aborted) {
+      this.#look = new AbortController();
+      const either = AbortSignal.any([signal, this.#look.signal]);
       const delayMs = Math.min(lookMs, Math.max(0, this.#renewAtMs - clock.now()));
       try {
-        await clock.sleep(delayMs, { signal });
-        if (clock.now() >= this.#renewAtMs) await this.renew();
-      } catch (error) {
+        await clock.sleep(delayMs, { signal: either }).catch(() => {});
         if (signal.aborted) return;
+        if (clock.now() >= this.#renewAtMs) await this.#renew();
+      } catch (error) {
         this.#renewAtMs = clock.now() + backOffMs(this.#attempt, retry, random);
         this.#attempt += 1;
         logger.error({ ...errorFields(error) }, "could not renew the server's own SVID, will try again");

@@ -76,6 +76,15 @@ export class BundleTable {
     return [...this.#distrusted[kind]];
   }
 
+  /** All X.509 authorities that `isDistrusted`. */
+  allDistrustedX509(): ReadonlySet<string> {
+    const ids = new Set([...this.#distrusted.x509, ...this.#gone]);
+    for (const { tainted, certificate } of this.#own.x509Authorities) {
+      if (tainted && certificate.subjectKeyId !== undefined) ids.add(certificate.subjectKeyId);
+    }
+    return ids;
+  }
+
   /** By the server's word; or tainted in our own bundle, or gone from it: which is all that a SPIRE server says. */
   isDistrusted(kind: "x509" | "jwt", authorityId: string): boolean {
     if (this.#distrusted[kind].has(authorityId) || this.#gone.has(authorityId)) return true;

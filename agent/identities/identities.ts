@@ -1,9 +1,10 @@
 import type { RegistrationEntry } from "../../proto/domain/entry.ts";
-import type { IssuedJwtSvid, ServerLink } from "../../proto/domain/link.ts";
+import type { IssuedJwtSvid, ServerLink, SyncDistrust } from "../../proto/domain/link.ts";
 import type { Clock, Random, TaskGroup } from "../../runtime/core/index.ts";
 import type { Selector, SpiffeBundle, TrustDomain } from "../../spiffe/index.ts";
 import { type IdentityKey, identityKeyOf, jwtFingerprint, x509Fingerprint } from "../domain/identity-key.ts";
 import { agentErrors } from "../errors.ts";
+import { agentLimits } from "../limits.ts";
 import type { Identities, IdentitySubscription } from "../ports.ts";
 import type { HeldResources } from "../sync/polling/held-resources.ts";
 import type { AgentEvents } from "../telemetry/events.ts";
@@ -12,6 +13,7 @@ import { BundleTable } from "./bundle-table.ts";
 import { type EntryChange, EntryTable } from "./entry-table.ts";
 import type { HeldSvid } from "./held-svid.ts";
 import { JwtSvids } from "./jwt-svids.ts";
+import { Replacements } from "./replacements.ts";
 import { SvidAnswers } from "./svid-answers.ts";
 import { SvidCache } from "./svid-cache.ts";
 import { type SvidAnswer, SvidFetcher } from "./svid-fetcher.ts";
@@ -31,8 +33,10 @@ export interface IdentitiesDeps {
   readonly onChange: () => void;
   /** A watcher came or went. */
   readonly onWatchersChange: () => void;
-  /** `pendingIds()` has changed. */
+  /** `pendingIds()` or `distrustedIds()` has changed. */
   readonly onPendingChange: () => void;
+  /** `isReplacementDue` has changed. */
+  readonly onReplacementDue: () => void;
 }
 
 /**
@@ -48,6 +52,7 @@ export class AgentIdentities implements Identities {
   readonly #answers: SvidAnswers;
   readonly #jwts: JwtSvids;
   readonly #board: ViewBoard;
+  readonly #replacements: Replacements;
   readonly #withheld = new Map<IdentityKey, string>();
   readonly #interestListeners = new Set<() => void>();
 
@@ -55,6 +60,7 @@ export class AgentIdentities implements Identities {
     this.#deps = deps;
     const { clock, random, link, makeKey } = deps;
     this.#bundles = new BundleTable(deps.ownBundle);
+    this.#replacements = new Replacements({ clock, random, onDue: () => this.#replaceDistrusted() });
     this.#cache = new SvidCache({
       clock,
       maxSize: deps.x509CacheMaxSize,
@@ -181,25 +187,39 @@ export class AgentIdentities implements Identities {
 
   applyBundles(change: Parameters<BundleTable["apply"]>[0]): void {
     this.#bundles.apply(change);
-    this.#replaceDistrusted();
+    this.#distrustChanged(() => agentLimits.replacementSpreadMs.value);
     this.#board.refreshAll();
     this.#deps.onChange();
   }
 
   applyDistrust(change: {
     readonly isSnapshot: boolean;
-    readonly upserts: readonly { readonly authorityId: string; readonly authority: "x509" | "jwt" }[];
+    readonly upserts: readonly Omit<SyncDistrust, "kind">[];
     readonly removed: readonly string[];
   }): void {
     if (change.isSnapshot) this.#bundles.resetDistrust();
     this.#bundles.trustAgain(change.removed);
-    for (const { authority, authorityId } of change.upserts) this.#bundles.distrust(authority, [authorityId]);
-    this.#replaceDistrusted();
+    const spreads = new Map<string, number>();
+    for (const { authority, authorityId, spreadMs } of change.upserts) {
+      this.#bundles.distrust(authority, [authorityId]);
+      spreads.set(authorityId, Math.min(spreadMs, agentLimits.replacementSpreadMaxMs.value));
+    }
+    this.#distrustChanged((id) => spreads.get(id) ?? 0);
     this.#deps.onChange();
   }
 
   isDistrusted(authorityId: string): boolean {
     return this.#bundles.isDistrusted("x509", authorityId);
+  }
+
+  /** The moment has come to replace what the authority signed. */
+  isReplacementDue(authorityId: string): boolean {
+    return this.#replacements.isDue(authorityId);
+  }
+
+  /** Entries whose X509-SVID still rests on a distrusted authority. */
+  distrustedIds(): readonly string[] {
+    return this.#underDistrust().map(({ key }) => this.#entries.get(key)?.id ?? key);
   }
 
   /** The agent's view is that of the server as of now, or no longer. */
@@ -251,6 +271,7 @@ export class AgentIdentities implements Identities {
   }
 
   close(): void {
+    this.#replacements.close();
     this.#fetcher.close();
     this.#cache.clear();
     this.#board.close();
@@ -296,7 +317,7 @@ export class AgentIdentities implements Identities {
   #isRenewalDue(key: IdentityKey): boolean {
     const held = this.#cache.get(key);
     if (held === undefined) return true;
-    return held.renewAtMs <= this.#deps.clock.now() || held.authorityIds.some((id) => this.isDistrusted(id));
+    return held.renewAtMs <= this.#deps.clock.now() || held.authorityIds.some((id) => this.isReplacementDue(id));
   }
 
   /** What is held already keeps its place. */
@@ -371,13 +392,23 @@ export class AgentIdentities implements Identities {
     this.#deps.onPendingChange();
   }
 
-  #replaceDistrusted(): void {
+  #distrustChanged(spreadMsOf: (authorityId: string) => number): void {
     this.#jwts.dropDistrusted();
-    const concerned = [...this.#cache.values()].filter(({ authorityIds }) =>
-      authorityIds.some((id) => this.isDistrusted(id)),
-    );
-    if (concerned.length === 0) return;
-    this.#deps.events.distrusted(concerned.length);
-    this.#want(concerned.map(({ key }) => key));
+    this.#replacements.update(this.#bundles.allDistrustedX509(), spreadMsOf);
+  }
+
+  #replaceDistrusted(): void {
+    const concerned = this.#underDistrust();
+    if (concerned.length > 0) {
+      this.#deps.events.distrusted(concerned.length);
+      this.#want(concerned.map(({ key }) => key));
+    }
+    this.#deps.onReplacementDue();
+  }
+
+  #underDistrust(): readonly HeldSvid[] {
+    const distrusted = this.#bundles.allDistrustedX509();
+    if (distrusted.size === 0) return [];
+    return [...this.#cache.values()].filter(({ authorityIds }) => authorityIds.some((id) => distrusted.has(id)));
   }
 }

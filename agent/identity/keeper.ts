@@ -36,6 +36,8 @@ export interface NodeIdentityKeeperDeps {
   readonly onBanned: () => Promise<void>;
   readonly isDistrusted: (authorityId: string) => boolean;
   readonly rebootstrap: RebootstrapPolicy;
+  /** Distrusted, and the moment has come to replace what it signed. */
+  readonly isReplacementDue: (authorityId: string) => boolean;
   /** Is there still something to serve while the agent has no valid identity of its own? */
   readonly hasServableSvid: () => boolean;
 }
@@ -183,7 +185,7 @@ export class NodeIdentityKeeper {
       await this.#handleExpired(state, signal);
       return;
     }
-    const dueAt = active.authorityIds.some(this.#deps.isDistrusted) ? now : active.renewAtMs;
+    const dueAt = active.authorityIds.some(this.#deps.isReplacementDue) ? now : active.renewAtMs;
     if (now >= dueAt && now >= this.#notBeforeMs) {
       await this.#renew(state, signal);
       return;

@@ -20,6 +20,8 @@ export interface SyncSink {
   entryDigest(): string;
   /** Entries whose SVID is still on its way. */
   pendingIds(): readonly string[];
+  /** Entries whose SVID still rests on a distrusted authority. */
+  distrustedIds(): readonly string[];
   setCurrent(isCurrent: boolean): void;
   status(): Omit<SyncStatus, "kind">;
 }
@@ -61,6 +63,8 @@ export class SyncLoop {
   #isCurrent = false;
   #failures = 0;
   #lastPending = "";
+  /** `undefined`: this stream has not spoken of distrust yet. */
+  #lastDistrusted: string | undefined;
   #lastStatus = "";
   #statusSentAt = Number.NEGATIVE_INFINITY;
   #statusTimer: Timer | undefined;
@@ -108,6 +112,7 @@ export class SyncLoop {
 
   /** More SVIDs have come; whoever waits on the server for them wants to know. */
   pendingChanged(): void {
+    this.#acknowledgeDistrust();
     const position = this.#deps.positions.get("entry");
     const session = this.#active;
     if (position === undefined || session === undefined) return;
@@ -116,6 +121,18 @@ export class SyncLoop {
     if (text === this.#lastPending) return;
     this.#lastPending = text;
     session.send({ kind: "ack", type: "entry", position, pendingEntryIds });
+  }
+
+  /** Says which SVIDs still rest on a distrusted authority, when they are others than it was last told. */
+  #acknowledgeDistrust(): void {
+    const position = this.#deps.positions.get("distrust");
+    const session = this.#active;
+    if (position === undefined || session === undefined || this.#lastDistrusted === undefined) return;
+    const pendingEntryIds = this.#deps.sink.distrustedIds();
+    const text = pendingEntryIds.join();
+    if (text === this.#lastDistrusted) return;
+    this.#lastDistrusted = text;
+    session.send({ kind: "ack", type: "distrust", position, pendingEntryIds });
   }
 
   /** What the server shows of this agent may be another now. It hears of it at once, or when the interval is over. */
@@ -150,6 +167,7 @@ export class SyncLoop {
     this.#assembler = new ChangeSetAssembler();
     this.#lastStatus = "";
     this.#lastPending = "";
+    this.#lastDistrusted = undefined;
     if (isHandOver) this.#deps.events.syncHandedOver();
     else this.#deps.events.syncConnected({ id: welcome.serverId, version: welcome.serverVersion });
     const resumes = session.hello.held.some(({ type }) => type === "entry");
@@ -238,10 +256,18 @@ export class SyncLoop {
       if (set.type === "entry" && !this.#hasSameDigest(set, session)) return;
     }
     const position = positions.get(set.type) ?? set.position;
-    const pendingEntryIds = set.type === "entry" ? sink.pendingIds() : [];
+    const pendingEntryIds = this.#pendingOf(set.type);
     if (set.type === "entry") this.#lastPending = pendingEntryIds.join();
+    if (set.type === "distrust") this.#lastDistrusted = pendingEntryIds.join();
     session.send({ kind: "ack", type: set.type, position, pendingEntryIds });
+    // The bundle may have tainted what the distrust did not name, and an entry that went took its SVID along.
+    this.#acknowledgeDistrust();
     if (set.type === "entry") this.#caughtUp();
+  }
+
+  #pendingOf(type: ChangeSet["type"]): readonly string[] {
+    if (type === "entry") return this.#deps.sink.pendingIds();
+    return type === "distrust" ? this.#deps.sink.distrustedIds() : [];
   }
 
   /** A difference is repaired by a snapshot; when a snapshot itself differs, after the usual delay. */
@@ -274,6 +300,7 @@ export class SyncLoop {
 
   #sendStatus(): void {
     this.#statusTimer = undefined;
+    this.#acknowledgeDistrust();
     const status = this.#deps.sink.status();
     const text = JSON.stringify(status);
     if (this.#active === undefined || text === this.#lastStatus) return;

@@ -24,6 +24,8 @@ export interface SvidParts {
   readonly dnsSans?: readonly string[];
   /** `svidSubject` by default. Without a common name, the first DNS name becomes it, when it fits (64 characters). */
   readonly subject?: DistinguishedName;
+  /** DER of a Name to take as it is, instead of `subject`. */
+  readonly subjectDer?: Uint8Array;
 }
 
 /**
@@ -35,7 +37,7 @@ export function svidTbs(parts: SvidParts): Uint8Array {
   const { issuer, spkiDer } = parts;
   const dnsNames = parts.dnsSans ?? [];
   const { type, publicKeyBits } = recogniseSpki(spkiDer);
-  const subjectDer = leafSubject(parts.subject, dnsNames[0]);
+  const subjectDer = parts.subjectDer ?? leafSubject(parts.subject, dnsNames[0]);
   // A leaf that is its own issuer by name is taken for self-signed by OpenSSL and GnuTLS.
   if (equalBytes(subjectDer, issuer.subjectDer)) {
     throw new CertsError("ERR_TEMPLATE_INVALID", "subject and issuer have the same name");

@@ -116,7 +116,9 @@ function encodeResource(resource: SyncResource): Resource {
     case "bundle":
       return { bundle: encodeBundle(resource.bundle) };
     case "distrust":
-      return { distrust: { authority_id: resource.authorityId, kind: resource.authority } };
+      return {
+        distrust: { authority_id: resource.authorityId, kind: resource.authority, spread_ms: resource.spreadMs },
+      };
     case "config":
       return { config: { status_interval: resource.statusIntervalSeconds } };
   }
@@ -166,8 +168,8 @@ function readResource(problems: Problems, prefix: string, wire: Resource__Output
     return bundle && { kind: "bundle", bundle };
   }
   if (wire.distrust) {
-    const { authority_id: authorityId, kind } = wire.distrust;
-    return kind === "x509" || kind === "jwt" ? { kind: "distrust", authorityId, authority: kind } : undefined;
+    const { authority_id: authorityId, kind, spread_ms: spreadMs } = wire.distrust;
+    return kind === "x509" || kind === "jwt" ? { kind: "distrust", authorityId, authority: kind, spreadMs } : undefined;
   }
   return wire.config ? { kind: "config", statusIntervalSeconds: wire.config.status_interval } : undefined;
 }

@@ -153,13 +153,22 @@ export interface SyncPage {
 export type SyncResource =
   | { readonly kind: "entry"; readonly entry: RegistrationEntry }
   | { readonly kind: "bundle"; readonly bundle: SpiffeBundle }
-  | { readonly kind: "distrust"; readonly authorityId: string; readonly authority: "x509" | "jwt" }
+  | SyncDistrust
   | { readonly kind: "config"; readonly statusIntervalSeconds: number };
+
+/** What the authority signed is to be replaced, at a moment within `spreadMs` that the agent picks. */
+export interface SyncDistrust {
+  readonly kind: "distrust";
+  readonly authorityId: string;
+  readonly authority: "x509" | "jwt";
+  readonly spreadMs: number;
+}
 
 export interface SyncAck {
   readonly kind: "ack";
   readonly type: ResourceType;
   readonly position: Position;
+  /** Type "entry": no servable SVID yet. Type "distrust": the SVID still rests on a distrusted authority. */
   readonly pendingEntryIds: readonly string[];
 }
 

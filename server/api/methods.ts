@@ -27,11 +27,22 @@ import { getEntry } from "./entry/get-entry.ts";
 import { listEntries } from "./entry/list-entries.ts";
 import { syncAuthorizedEntries } from "./entry/sync-authorized-entries.ts";
 import { checkHealth } from "./health/check.ts";
+import { activateJwtAuthority, activateX509Authority } from "./localauthority/activate-authority.ts";
+import { getJwtAuthorityState, getX509AuthorityState } from "./localauthority/get-authority-state.ts";
+import { prepareJwtAuthority, prepareX509Authority } from "./localauthority/prepare-authority.ts";
+import { revokeJwtAuthority, revokeX509Authority } from "./localauthority/revoke-authority.ts";
+import { revokeX509UpstreamAuthority } from "./localauthority/revoke-upstream-authority.ts";
+import { taintJwtAuthority, taintX509Authority } from "./localauthority/taint-authority.ts";
+import { taintX509UpstreamAuthority } from "./localauthority/taint-upstream-authority.ts";
 import { getLogger } from "./logger/get-logger.ts";
 import { resetLogLevel } from "./logger/reset-log-level.ts";
 import { setLogLevel } from "./logger/set-log-level.ts";
+import { checkRevocation } from "./revocation/check-revocation.ts";
+import { revoke } from "./revocation/revoke.ts";
 import type { RpcDeclaration } from "./rpc.ts";
 import { batchNewX509Svid } from "./svid/batch-new-x509-svid.ts";
+import { mintJwtSvid } from "./svid/mint-jwt-svid.ts";
+import { mintX509Svid } from "./svid/mint-x509-svid.ts";
 import { newDownstreamX509Ca } from "./svid/new-downstream-x509-ca.ts";
 import { newJwtSvid } from "./svid/new-jwt-svid.ts";
 import { listConnections } from "./sync/list-connections.ts";
@@ -46,6 +57,8 @@ import { refreshBundle } from "./trust-domain/refresh-bundle.ts";
 
 /** Every RPC that is served, with its declaration. What is not here answers Unimplemented. */
 export const servedRpcs: readonly RpcDeclaration<never, never>[] = [
+  activateJwtAuthority,
+  activateX509Authority,
   appendBundle,
   attestAgent,
   banAgent,
@@ -61,6 +74,7 @@ export const servedRpcs: readonly RpcDeclaration<never, never>[] = [
   batchUpdateFederatedBundle,
   batchUpdateFederationRelationship,
   checkHealth,
+  checkRevocation,
   countAgents,
   countBundles,
   countEntries,
@@ -73,22 +87,35 @@ export const servedRpcs: readonly RpcDeclaration<never, never>[] = [
   getFederatedBundle,
   getFederationRelationship,
   getInfo,
+  getJwtAuthorityState,
   getLogger,
+  getX509AuthorityState,
   listAgents,
   listConnections,
   listEntries,
   listFederatedBundles,
   listFederationRelationships,
+  mintJwtSvid,
+  mintX509Svid,
   newDownstreamX509Ca,
   newJwtSvid,
   openSync,
   postStatus,
+  prepareJwtAuthority,
+  prepareX509Authority,
   publishJwtAuthority,
   refreshBundle,
   renewAgent,
   resetLogLevel,
+  revoke,
+  revokeJwtAuthority,
+  revokeX509Authority,
+  revokeX509UpstreamAuthority,
   setLogLevel,
   syncAuthorizedEntries,
+  taintJwtAuthority,
+  taintX509Authority,
+  taintX509UpstreamAuthority,
   waitApplied,
 ];
 
@@ -96,8 +123,11 @@ export const servedRpcs: readonly RpcDeclaration<never, never>[] = [
 export const unservedMethods: readonly string[] = [
   "/grpc.health.v1.Health/Watch",
   "/spire.api.server.bundle.v1.Bundle/PublishWITAuthority",
+  "/spire.api.server.localauthority.v1.LocalAuthority/ActivateWITAuthority",
+  "/spire.api.server.localauthority.v1.LocalAuthority/GetWITAuthorityState",
+  "/spire.api.server.localauthority.v1.LocalAuthority/PrepareWITAuthority",
+  "/spire.api.server.localauthority.v1.LocalAuthority/RevokeWITAuthority",
+  "/spire.api.server.localauthority.v1.LocalAuthority/TaintWITAuthority",
   "/spire.api.server.svid.v1.SVID/BatchNewWITSVID",
-  "/spire.api.server.svid.v1.SVID/MintJWTSVID",
   "/spire.api.server.svid.v1.SVID/MintWITSVID",
-  "/spire.api.server.svid.v1.SVID/MintX509SVID",
 ];

@@ -8,6 +8,7 @@ import { serveAuthorizedEntries } from "./wire/authorized-entries.ts";
 import { serveBundleService } from "./wire/bundle-service.ts";
 import { serveDebugService, serveLoggerService } from "./wire/daemon-services.ts";
 import { serveEntryService } from "./wire/entry-service.ts";
+import { serveLocalAuthorityService, serveRevocationService } from "./wire/local-authority-service.ts";
 import { serveHealthService, serveSvidService, serveSyncService } from "./wire/other-services.ts";
 import { serveTrustDomainService } from "./wire/trust-domain-service.ts";
 
@@ -21,6 +22,8 @@ export function serverRouter(gate: Gate, services: ServerServices): RpcRouter {
   serveSvidService(to);
   serveBundleService(to);
   serveTrustDomainService(to);
+  serveLocalAuthorityService(to);
+  serveRevocationService(to);
   serveSyncService(to);
   serveHealthService(to);
   serveDebugService(to);

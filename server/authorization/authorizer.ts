@@ -3,6 +3,7 @@ import type { SpiffeId, TrustDomain } from "../../spiffe/index.ts";
 import type { ServiceError } from "../../transport/errors/service-error.ts";
 import { serverErrors } from "../errors.ts";
 import type { Registry } from "../registry/ports.ts";
+import type { AgentSightings } from "./agent-sightings.ts";
 import type { AgentStanding } from "./agent-standing.ts";
 import type { AuthorityTrust } from "./authority-trust.ts";
 import type { Caller, SvidCaller } from "./caller.ts";
@@ -43,6 +44,8 @@ export interface ClassAuthorizerDeps {
   readonly standing: AgentStanding;
   readonly trust: AuthorityTrust;
   readonly clock: Clock;
+  /** Told of every agent that is let in. */
+  readonly sightings?: Pick<AgentSightings, "saw">;
 }
 
 /** Caller classes as SPIRE has them (spire-wire §0): the method's table decides, nothing in the request does. */
@@ -77,7 +80,9 @@ export class ClassAuthorizer implements Authorizer {
     }
     if (!wantsAgent) return refused(serverErrors.error("ERR_CALLER_EXPIRED", "the caller's SVID has expired"));
     const refusal = await this.#deps.standing.refusal(caller);
-    return refusal === undefined ? allowed("agent") : refused(refusal);
+    if (refusal !== undefined) return refused(refusal);
+    this.#deps.sightings?.saw(caller);
+    return allowed("agent");
   }
 
   #classByEntry(caller: SvidCaller, method: GuardedMethod): "admin" | "downstream" | undefined {

@@ -1,3 +1,4 @@
+export { type AgentSighting, AgentSightings } from "./agent-sightings.ts";
 export { AgentStanding, agentRefusal } from "./agent-standing.ts";
 export { AuthorityTrust, authorityIds } from "./authority-trust.ts";
 export {

@@ -141,7 +141,8 @@ export class IssuancePipeline implements Issuance {
         },
         nowMs,
       );
-      return { kind: "item", item: { csrDer, uri: id.toString(), dnsNames, serial, ...life } };
+      const keepsSubject = request.keepsSubject === true;
+      return { kind: "item", item: { csrDer, uri: id.toString(), dnsNames, serial, keepsSubject, ...life } };
     } catch (error) {
       if (!(error instanceof ServiceError)) throw error;
       return { kind: "refused", outcome: { kind: "refused", code: error.code, message: error.message } };

@@ -37,6 +37,8 @@ export interface X509IssueRequest {
   readonly notAfterCap: number;
   readonly hint: string;
   readonly profile: "workload" | "agent";
+  /** The certificate has the subject of the request, where that is not empty. */
+  readonly keepsSubject?: true;
 }
 
 export type X509IssueOutcome =

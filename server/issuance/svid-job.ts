@@ -26,6 +26,8 @@ export interface SvidItem {
   readonly dnsNames: readonly string[];
   /** 16 random bytes. */
   readonly serial: Uint8Array;
+  /** Take the request's subject, where that is not empty. */
+  readonly keepsSubject?: boolean;
   /** Unix seconds. */
   readonly notBefore: number;
   /** Unix seconds. */
@@ -51,8 +53,8 @@ export type SvidResult =
  */
 export function runSvidJob(context: SigningContext, item: SvidItem): SvidResult {
   try {
-    const spkiDer = provenKey(context, item.csrDer);
-    const tbs = template(context.issuer, item, spkiDer);
+    const { spkiDer, subjectDer } = provenRequest(context, item.csrDer);
+    const tbs = template(context.issuer, item, spkiDer, item.keepsSubject === true ? subjectDer : emptyName);
     if (context.key === undefined) return { kind: "unsigned", tbs, spkiDer };
     return finishSvid(
       context.issuer,
@@ -99,8 +101,17 @@ export function finishSvid(
   return { kind: "signed", der, serialNumber: svid.serialNumber };
 }
 
-/** The only thing taken from a request: its key, once it is proven that the sender has the private half. */
-export function provenKey({ blockedKeys }: Pick<SigningContext, "blockedKeys">, csrDer: Uint8Array): Uint8Array {
+/** DER of a Name without attributes. */
+const emptyName = Uint8Array.of(0x30, 0x00);
+
+/**
+ * The only thing taken from a request is its key, once it is proven that the sender has the private half; and the
+ * subject of one who may choose it.
+ */
+export function provenRequest(
+  { blockedKeys }: Pick<SigningContext, "blockedKeys">,
+  csrDer: Uint8Array,
+): CertificateRequest {
   try {
     const request = CertificateRequest.parse(csrDer);
     // The key first, so that a key that is not certified is called that, whatever it signed with.
@@ -111,7 +122,7 @@ export function provenKey({ blockedKeys }: Pick<SigningContext, "blockedKeys">, 
     if (blockedKeys.has(Buffer.from(request.spkiDer).toString("base64"))) {
       throw new Refusal("ERR_CSR_KEY_BLOCKED", "this key is not certified");
     }
-    return request.spkiDer;
+    return request;
   } catch (error) {
     if (!(error instanceof CertsError)) throw error;
     if (error.code === "ERR_KEY_UNSUPPORTED" || error.code === "ERR_KEY_INVALID") {
@@ -124,7 +135,7 @@ export function provenKey({ blockedKeys }: Pick<SigningContext, "blockedKeys">, 
   }
 }
 
-function template(issuer: IssuerInfo, item: SvidItem, spkiDer: Uint8Array): Uint8Array {
+function template(issuer: IssuerInfo, item: SvidItem, spkiDer: Uint8Array, subjectDer: Uint8Array): Uint8Array {
   try {
     return svidTbs({
       issuer,
@@ -134,6 +145,7 @@ function template(issuer: IssuerInfo, item: SvidItem, spkiDer: Uint8Array): Uint
       spkiDer,
       uri: item.uri,
       dnsSans: item.dnsNames,
+      ...(subjectDer.length > emptyName.length ? { subjectDer } : {}),
     });
   } catch (error) {
     if (!(error instanceof CertsError)) throw error;

@@ -28,6 +28,7 @@ export interface PackedItems {
   readonly dnsNames: readonly (readonly string[])[];
   /** Per item: notBefore, notAfter. */
   readonly times: readonly number[];
+  readonly keepSubject: readonly boolean[];
 }
 
 export interface PackedResults {
@@ -52,10 +53,11 @@ export function packItems(items: readonly SvidItem[]): PackedItems {
     uris: items.map(({ uri }) => uri),
     dnsNames: items.map(({ dnsNames }) => dnsNames),
     times: items.flatMap(({ notBefore, notAfter }) => [notBefore, notAfter]),
+    keepSubject: items.map(({ keepsSubject }) => keepsSubject === true),
   };
 }
 
-export function unpackItems({ bytes, uris, dnsNames, times }: PackedItems): readonly SvidItem[] {
+export function unpackItems({ bytes, uris, dnsNames, times, keepSubject }: PackedItems): readonly SvidItem[] {
   const parts = unpack(bytes);
   return uris.map((uri, index) => ({
     csrDer: parts[2 * index] ?? nothing,
@@ -64,6 +66,7 @@ export function unpackItems({ bytes, uris, dnsNames, times }: PackedItems): read
     dnsNames: dnsNames[index] ?? [],
     notBefore: times[2 * index] ?? 0,
     notAfter: times[2 * index + 1] ?? 0,
+    keepsSubject: keepSubject[index] === true,
   }));
 }
 

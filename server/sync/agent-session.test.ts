@@ -160,8 +160,8 @@ describe("AgentSession", () => {
       ),
       [
         ["config", true, true, 1],
-        ["bundle", true, true, 1],
         ["distrust", true, true, 0],
+        ["bundle", true, true, 1],
         ["entry", true, true, 1],
       ],
     );
@@ -285,18 +285,63 @@ describe("AgentSession", () => {
     assert.deepEqual(agent.pages("bundle").at(-1)?.removed, ["other.test"]);
   });
 
-  it("sends a changed own bundle, and which authorities are distrusted", async () => {
+  it("sends which authorities are distrusted, then the changed own bundle", async () => {
     const world = new World();
     const agent = world.connect();
     await settle();
     const certificate = authority.certificate;
+    const before = agent.received.length;
     const tainted = SpiffeBundle.of(exampleTrustDomain, { x509Authorities: [{ certificate, tainted: true }] });
     world.registry.apply({ type: "bundle", key: exampleTrustDomain.name, value: tainted });
     await settle();
     assert.equal(agent.pages("bundle").length, 2);
     assert.deepEqual(agent.pages("distrust").at(-1)?.resources, [
-      { kind: "distrust", authorityId: certificate.subjectKeyId, authority: "x509" },
+      { kind: "distrust", authorityId: certificate.subjectKeyId, authority: "x509", spreadMs: 1 },
     ]);
+    assert.deepEqual(
+      agent.received.slice(before).map((page) => (page.kind === "page" ? page.type : "")),
+      ["distrust", "bundle"],
+    );
+  });
+
+  it("knows that an agent has replaced what a distrusted authority signed when it has said so, and not before", async () => {
+    const world = new World();
+    const agent = world.connect();
+    await settle();
+    const { certificate } = authority;
+    const ids = new Set([certificate.subjectKeyId ?? ""]);
+    const say = async (pendingEntryIds: readonly string[]): Promise<boolean> => {
+      const position = agent.pages("distrust").at(-1)?.position;
+      assert.ok(position !== undefined);
+      agent.say({ kind: "ack", type: "distrust", position, pendingEntryIds });
+      await settle();
+      return agent.session.hasReplaced(ids);
+    };
+    assert.equal(await say([]), false, "was not told of it");
+    const tainted = SpiffeBundle.of(exampleTrustDomain, { x509Authorities: [{ certificate, tainted: true }] });
+    world.registry.apply({ type: "bundle", key: exampleTrustDomain.name, value: tainted });
+    await settle();
+    assert.equal(agent.session.hasReplaced(ids), false, "has acknowledged what was before");
+    assert.equal(await say(["e1"]), false, "an SVID is still there");
+    assert.equal(await say([]), true);
+    assert.equal(agent.session.hasReplaced(new Set([...ids, "other"])), false);
+  });
+
+  it("asks for more time when more SVIDs are to be replaced, up to a limit", async () => {
+    const world = new World();
+    const agent = world.connect();
+    await settle();
+    for (const [x509Svids, expected] of [
+      [999, 1_000],
+      [1_000_000, 30_000],
+    ] as const) {
+      agent.say({ kind: "status", x509Svids, jwtSvids: 0, workloadStreams: 0 });
+      await settle();
+      assert.equal(world.connections.replacementSpreadMs(), expected);
+    }
+    agent.end();
+    await agent.over;
+    assert.equal(world.connections.replacementSpreadMs(), 0);
   });
 
   it("ends with OK when the agent ends it, and with the reason when the connection is lost", async () => {

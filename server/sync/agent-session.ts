@@ -43,6 +43,10 @@ export class AgentSession implements OpenSession {
   #entries: EntryOutbox;
   #bundlesMayDiffer = true;
   #acknowledged: Position | undefined;
+  #distrustSent: Position | undefined;
+  #distrustAcknowledged: Position | undefined;
+  /** SVIDs of distrusted authorities are still there. */
+  #isReplacing = false;
   #pendingEntryIds: ReadonlySet<string> = new Set();
 
   constructor(agentId: SpiffeId, deps: SyncDeps) {
@@ -74,6 +78,12 @@ export class AgentSession implements OpenSession {
     const reached = this.#acknowledged;
     if (reached === undefined || reached.epoch !== position.epoch || reached.n < position.n) return false;
     return !entryIds.some((id) => this.#pendingEntryIds.has(id));
+  }
+
+  hasReplaced(authorityIds: ReadonlySet<string>): boolean {
+    const [sent, reached] = [this.#distrustSent, this.#distrustAcknowledged];
+    if (sent === undefined || reached?.epoch !== sent.epoch || reached.n < sent.n || this.#isReplacing) return false;
+    return [...authorityIds].every((id) => this.#distrust.hasSent(id));
   }
 
   get newest(): Position {
@@ -170,10 +180,10 @@ export class AgentSession implements OpenSession {
     const config: SyncResource = { kind: "config", statusIntervalSeconds: this.#deps.statusIntervalSeconds };
     await this.#sendSet({ ...common, type: "config", resources: [config] }, send, signal);
     this.#bundlesMayDiffer = false;
+    const distrust = this.#takeDistrust(position);
+    await this.#sendSet({ ...common, type: "distrust", resources: distrust?.resources ?? [] }, send, signal);
     const bundles = this.#bundles.take(this.#entries.federatedTrustDomains());
     await this.#sendSet({ ...common, type: "bundle", resources: bundles?.resources ?? [] }, send, signal);
-    const distrust = this.#distrust.take(this.#ownBundle());
-    await this.#sendSet({ ...common, type: "distrust", resources: distrust?.resources ?? [] }, send, signal);
     const entries = (resumed?.upserted ?? authorized).map((entry): SyncResource => ({ kind: "entry", entry }));
     const set: ChangeSet = {
       type: "entry",
@@ -189,16 +199,23 @@ export class AgentSession implements OpenSession {
 
   async #sendChanges(send: SyncSink, signal: AbortSignal): Promise<void> {
     const entries = this.#entries.take();
-    // Bundles first: an entry must not come before the bundle it federates with.
+    // Bundles first: an entry must not come before the bundle it federates with. Before them the distrust: it says how
+    // the replacing that a tainted authority asks for is to be spread.
     if (this.#bundlesMayDiffer || entries !== undefined) {
       this.#bundlesMayDiffer = false;
+      await this.#sendBatch("distrust", this.#takeDistrust(this.#deps.registry.position), send, signal);
       await this.#sendBatch("bundle", this.#bundles.take(this.#entries.federatedTrustDomains()), send, signal);
-      await this.#sendBatch("distrust", this.#distrust.take(this.#ownBundle()), send, signal);
     }
     if (entries === undefined) return;
     const { position, removed, digest } = entries;
     const resources = entries.upserted.map((entry): SyncResource => ({ kind: "entry", entry }));
     await this.#sendSet({ type: "entry", isSnapshot: false, position, resources, removed, digest }, send, signal);
+  }
+
+  #takeDistrust(position: Position): ResourceBatch | undefined {
+    const batch = this.#distrust.take(this.#ownBundle(), this.#deps.connections.replacementSpreadMs());
+    if (batch !== undefined) this.#distrustSent = position;
+    return batch;
   }
 
   #ownBundle() {
@@ -235,6 +252,9 @@ export class AgentSession implements OpenSession {
     if (ack.type === "entry") {
       this.#acknowledged = ack.position;
       this.#pendingEntryIds = new Set(ack.pendingEntryIds.slice(0, serverLimits.syncAckPending.value));
+    } else if (ack.type === "distrust") {
+      this.#distrustAcknowledged = ack.position;
+      this.#isReplacing = ack.pendingEntryIds.length > 0;
     }
     this.#deps.connections.heard(this);
   }

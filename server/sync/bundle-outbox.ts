@@ -41,15 +41,20 @@ export class BundleOutbox {
 export class DistrustOutbox {
   readonly #sent = new Set<string>();
 
-  take(own: SpiffeBundle | undefined): ResourceBatch | undefined {
+  hasSent(authorityId: string): boolean {
+    return this.#sent.has(authorityId);
+  }
+
+  /** `spreadMs` goes with each. */
+  take(own: SpiffeBundle | undefined, spreadMs: number): ResourceBatch | undefined {
     const wanted = new Map<string, SyncResource>();
     for (const { certificate, tainted } of own?.x509Authorities ?? []) {
       const authorityId = certificate.subjectKeyId;
       if (tainted && authorityId !== undefined)
-        wanted.set(authorityId, { kind: "distrust", authorityId, authority: "x509" });
+        wanted.set(authorityId, { kind: "distrust", authorityId, authority: "x509", spreadMs });
     }
     for (const { keyId, tainted } of own?.jwtAuthorities ?? []) {
-      if (tainted) wanted.set(keyId, { kind: "distrust", authorityId: keyId, authority: "jwt" });
+      if (tainted) wanted.set(keyId, { kind: "distrust", authorityId: keyId, authority: "jwt", spreadMs });
     }
     const resources = [...wanted].filter(([id]) => !this.#sent.has(id)).map(([, resource]) => resource);
     const removed = [...this.#sent].filter((id) => !wanted.has(id));

@@ -2,6 +2,7 @@ import type { Position, SyncStatus } from "../../proto/domain/link.ts";
 import type { Clock } from "../../runtime/core/index.ts";
 import type { SpiffeId } from "../../spiffe/index.ts";
 import { serverErrors } from "../errors.ts";
+import { serverLimits } from "../limits.ts";
 import type { Registry } from "../registry/ports.ts";
 import type { OpenSession } from "./open-session.ts";
 
@@ -85,6 +86,19 @@ export class ConnectionTable {
 
   session(agentId: SpiffeId): OpenSession | undefined {
     return this.#known.get(agentId.toString())?.session;
+  }
+
+  /** Has been on our stream since this server started. */
+  hasSynced(agentId: SpiffeId): boolean {
+    return this.#known.has(agentId.toString());
+  }
+
+  /** Over how long agents spread the replacing of SVIDs, so that this server keeps up with them; milliseconds. */
+  replacementSpreadMs(): number {
+    let svids = 0;
+    for (const { session, status } of this.#known.values()) if (session) svids += 1 + (status?.x509Svids ?? 0);
+    const { replacementsPerSecond, replacementSpreadMs } = serverLimits;
+    return Math.min(replacementSpreadMs.value, Math.floor((svids * 1000) / replacementsPerSecond.value));
   }
 
   *sessions(): Generator<OpenSession> {

@@ -16,5 +16,7 @@ export interface OpenSession {
   readonly newest: Position;
   /** Applied as far as `position`, and an SVID servable for each of `entryIds` that is prefetched. */
   hasApplied(position: Position, entryIds: readonly string[]): boolean;
+  /** Told of the distrust of each of the authorities, and has replaced every SVID that rested on one. */
+  hasReplaced(authorityIds: ReadonlySet<string>): boolean;
   end(error: ServiceError): void;
 }

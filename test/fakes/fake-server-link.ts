@@ -172,7 +172,7 @@ export class FakeServer {
   }
 
   distrust(authority: "x509" | "jwt", authorityId: string): void {
-    this.#record("distrust", authorityId, { kind: "distrust", authority, authorityId });
+    this.#record("distrust", authorityId, { kind: "distrust", authority, authorityId, spreadMs: 0 });
   }
 
   ban(id: SpiffeId): void {

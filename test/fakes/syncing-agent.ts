@@ -1,5 +1,5 @@
 import { decodeServerMessage, encodeAgentMessage, encodeHello } from "../../proto/convert/sync.ts";
-import type { SyncPage } from "../../proto/domain/link.ts";
+import type { SyncAck, SyncPage } from "../../proto/domain/link.ts";
 import { syncService } from "../../proto/services.ts";
 import type { RpcChannel } from "../../transport/index.ts";
 
@@ -25,7 +25,11 @@ export class SyncingAgent {
   }
 
   acknowledge({ position }: SyncPage, pendingEntryIds: readonly string[] = []): void {
-    this.#call.send(encodeAgentMessage({ kind: "ack", type: "entry", position, pendingEntryIds }));
+    this.say({ kind: "ack", type: "entry", position, pendingEntryIds });
+  }
+
+  say(ack: SyncAck): void {
+    this.#call.send(encodeAgentMessage(ack));
   }
 
   /** Acknowledges every page at once, until the stream ends. */

@@ -78,12 +78,16 @@ export class TestServer implements AsyncDisposable {
   }
 
   /** A TLS channel, anonymous without `identity`; closed with the server. */
-  dial(identity?: { readonly chain: readonly Uint8Array[]; readonly key: KeyObject }): RpcChannel {
+  dial(
+    identity?: { readonly chain: readonly Uint8Array[]; readonly key: KeyObject },
+    onShown: (chain: readonly Certificate[]) => void = () => {},
+  ): RpcChannel {
     const channel = dialTls({
       address: this.server.tcp,
       ...(identity === undefined ? {} : { identity: () => identity }),
       verifyServer: (chain) => {
         this.connections += 1;
+        onShown(chain);
         const bundles = { get: (name: TrustDomain) => this.server.core.registry.bundle(name) };
         verifyX509Svid({ chain, bundles, atMs: this.server.core.services.clock.now(), usage: "server" });
       },

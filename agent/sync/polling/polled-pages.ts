@@ -1,5 +1,6 @@
 import type { AuthorizedEntries, Position, ResourceType, SyncPage, SyncResource } from "../../../proto/domain/link.ts";
 import type { SpiffeBundle, TrustDomain } from "../../../spiffe/index.ts";
+import { agentLimits } from "../../limits.ts";
 import type { HeldResources } from "./held-resources.ts";
 
 /** What one poll brought of bundles. */
@@ -45,14 +46,15 @@ export function bundlePage(bundles: PolledBundles, held: HeldResources, position
 /** All that a SPIRE server says of distrust: the authorities that its bundle marks as tainted. */
 export function distrustPage(own: SpiffeBundle, position: Position): SyncPage {
   const resources: SyncResource[] = [];
+  const spreadMs = agentLimits.replacementSpreadMs.value;
   for (const { certificate, tainted } of own.x509Authorities) {
     const { subjectKeyId } = certificate;
     if (tainted && subjectKeyId !== undefined) {
-      resources.push({ kind: "distrust", authority: "x509", authorityId: subjectKeyId });
+      resources.push({ kind: "distrust", authority: "x509", spreadMs, authorityId: subjectKeyId });
     }
   }
   for (const { keyId, tainted } of own.jwtAuthorities) {
-    if (tainted) resources.push({ kind: "distrust", authority: "jwt", authorityId: keyId });
+    if (tainted) resources.push({ kind: "distrust", authority: "jwt", spreadMs, authorityId: keyId });
   }
   return { ...page("distrust", position, { resources, removed: [] }), snapshotStart: true };
 }

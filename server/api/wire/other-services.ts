@@ -1,5 +1,5 @@
-import { encodeSpiffeId } from "../../../proto/convert/spiffe-id.ts";
-import { encodeIssueResult, encodeJwtSvid } from "../../../proto/convert/svid.ts";
+import { decodeSpiffeId, encodeSpiffeId } from "../../../proto/convert/spiffe-id.ts";
+import { encodeIssueResult, encodeJwtSvid, encodeX509Svid } from "../../../proto/convert/svid.ts";
 import { decodeAgentMessage, decodeHello, encodePosition, encodeServerMessage } from "../../../proto/convert/sync.ts";
 import type { SyncAck, SyncStatus } from "../../../proto/domain/link.ts";
 import type { Connection } from "../../../proto/gen/countersign/server/sync/v1/Connection.ts";
@@ -8,6 +8,8 @@ import { callerOf } from "../../authorization/index.ts";
 import type { AgentConnection } from "../../sync/index.ts";
 import { checkHealth } from "../health/check.ts";
 import { batchNewX509Svid } from "../svid/batch-new-x509-svid.ts";
+import { mintJwtSvid } from "../svid/mint-jwt-svid.ts";
+import { mintX509Svid } from "../svid/mint-x509-svid.ts";
 import { newDownstreamX509Ca } from "../svid/new-downstream-x509-ca.ts";
 import { newJwtSvid } from "../svid/new-jwt-svid.ts";
 import { listConnections } from "../sync/list-connections.ts";
@@ -22,6 +24,20 @@ export function serveSvidService(to: Registration): void {
     batchNewX509Svid,
     ({ params }) => params.map(({ entry_id, csr }) => ({ entryId: entry_id, csrDer: csr })),
     ({ results }) => ({ results: results.map(encodeIssueResult) }),
+  );
+  serveUnary(
+    to,
+    svidService.MintX509SVID,
+    mintX509Svid,
+    ({ csr, ttl }) => ({ csrDer: csr, ttl }),
+    ({ svid }) => ({ svid: encodeX509Svid(svid) }),
+  );
+  serveUnary(
+    to,
+    svidService.MintJWTSVID,
+    mintJwtSvid,
+    ({ id, audience, ttl }) => ({ id: decodeSpiffeId(id, "id"), audience, ttl }),
+    (svid) => ({ svid: encodeJwtSvid(svid) }),
   );
   serveUnary(
     to,

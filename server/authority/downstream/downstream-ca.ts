@@ -5,7 +5,7 @@ import { serverErrors } from "../../errors.ts";
 import { blockedKeys } from "../../issuance/blocked-keys.ts";
 import { lifetime } from "../../issuance/lifetime.ts";
 import { issuanceLimits } from "../../issuance/limits.ts";
-import { provenKey, Refusal } from "../../issuance/svid-job.ts";
+import { provenRequest, Refusal } from "../../issuance/svid-job.ts";
 import type { CaSubject, SigningAuthorities, X509Issuer } from "../ports.ts";
 
 export interface DownstreamCaRequest {
@@ -76,7 +76,7 @@ function keyOf(authorities: Pick<SigningAuthorities, "records">, csrDer: Uint8Ar
     throw serverErrors.error("ERR_CSR_TOO_LARGE", `more than ${issuanceLimits.csrBytes.value} bytes`);
   }
   try {
-    return provenKey({ blockedKeys: blockedKeys(authorities.records()) }, csrDer);
+    return provenRequest({ blockedKeys: blockedKeys(authorities.records()) }, csrDer).spkiDer;
   } catch (error) {
     if (error instanceof Refusal) throw serverErrors.error(error.code, error.message);
     throw error;

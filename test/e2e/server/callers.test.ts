@@ -6,6 +6,8 @@ import {
   bundleService,
   entryService,
   healthService,
+  localAuthorityService,
+  revocationService,
   svidService,
   syncService,
 } from "../../../proto/services.ts";
@@ -36,7 +38,31 @@ const forAdministrators: Readonly<Record<string, Attempt>> = {
   BatchDeleteEntry: (channel) => channel.unary(entryService.BatchDeleteEntry, {}),
   WaitApplied: (channel) => channel.unary(syncService.WaitApplied, { entry_ids: ["x"] }),
   ListConnections: (channel) => channel.unary(syncService.ListConnections, {}),
+  MintX509SVID: (channel) => channel.unary(svidService.MintX509SVID, {}),
+  MintJWTSVID: (channel) => channel.unary(svidService.MintJWTSVID, { id, audience: ["a"] }),
+  ...localAuthorityAttempts(),
+  CheckRevocation: (channel) => channel.unary(revocationService.CheckRevocation, {}),
+  Revoke: (channel) => channel.unary(revocationService.Revoke, {}),
 };
+
+/** All but the ones for WIT keys. */
+function localAuthorityAttempts(): Readonly<Record<string, Attempt>> {
+  const service = localAuthorityService;
+  return {
+    GetJWTAuthorityState: (channel) => channel.unary(service.GetJWTAuthorityState, {}),
+    PrepareJWTAuthority: (channel) => channel.unary(service.PrepareJWTAuthority, {}),
+    ActivateJWTAuthority: (channel) => channel.unary(service.ActivateJWTAuthority, {}),
+    TaintJWTAuthority: (channel) => channel.unary(service.TaintJWTAuthority, {}),
+    RevokeJWTAuthority: (channel) => channel.unary(service.RevokeJWTAuthority, {}),
+    GetX509AuthorityState: (channel) => channel.unary(service.GetX509AuthorityState, {}),
+    PrepareX509Authority: (channel) => channel.unary(service.PrepareX509Authority, {}),
+    ActivateX509Authority: (channel) => channel.unary(service.ActivateX509Authority, {}),
+    TaintX509Authority: (channel) => channel.unary(service.TaintX509Authority, {}),
+    RevokeX509Authority: (channel) => channel.unary(service.RevokeX509Authority, {}),
+    TaintX509UpstreamAuthority: (channel) => channel.unary(service.TaintX509UpstreamAuthority, {}),
+    RevokeX509UpstreamAuthority: (channel) => channel.unary(service.RevokeX509UpstreamAuthority, {}),
+  };
+}
 
 const forAgents: Readonly<Record<string, Attempt>> = {
   RenewAgent: (channel) => channel.unary(agentService.RenewAgent, {}),
@@ -96,8 +122,9 @@ describe("callers on real sockets", () => {
   });
 
   it("says Unimplemented for what it does not serve", async () => {
-    await assert.rejects(world.admin.unary(svidService.MintX509SVID, {}), { status: "unimplemented" });
     await assert.rejects(world.admin.unary(bundleService.PublishWITAuthority, {}), { status: "unimplemented" });
+    await assert.rejects(world.admin.unary(svidService.MintWITSVID, {}), { status: "unimplemented" });
+    await assert.rejects(world.admin.unary(localAuthorityService.PrepareWITAuthority, {}), { status: "unimplemented" });
   });
 
   it("lets a workload whose entry has the admin flag administer, and stops when the flag goes", async () => {

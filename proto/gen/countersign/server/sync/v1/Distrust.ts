@@ -4,9 +4,11 @@
 export interface Distrust {
   'authority_id'?: (string);
   'kind'?: (string);
+  'spread_ms'?: (number);
 }
 
 export interface Distrust__Output {
   'authority_id': (string);
   'kind': (string);
+  'spread_ms': (number);
 }

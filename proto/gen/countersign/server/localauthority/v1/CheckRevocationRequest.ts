@@ -1,0 +1,11 @@
+// Original file: proto/countersign/server/localauthority/v1/revocation.proto
+
+import type { Authority as _countersign_server_localauthority_v1_Authority, Authority__Output as _countersign_server_localauthority_v1_Authority__Output } from '../../../../countersign/server/localauthority/v1/Authority.ts';
+
+export interface CheckRevocationRequest {
+  'authority'?: (_countersign_server_localauthority_v1_Authority | null);
+}
+
+export interface CheckRevocationRequest__Output {
+  'authority': (_countersign_server_localauthority_v1_Authority__Output | null);
+}

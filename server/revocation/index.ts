@@ -1,0 +1,1 @@
+export { checkRevocation, type RevocationSafetyDeps } from "./safety.ts";
