@@ -3,6 +3,7 @@ import { describe, it } from "node:test";
 import { SpiffeBundle, TrustDomain } from "../spiffe/index.ts";
 import { AgentWorld, selectors } from "../test/fakes/agent-world.ts";
 import type { NodeStore } from "./identity/node-store.ts";
+import { agentLimits } from "./limits.ts";
 
 const web = { id: "web", spiffeId: "spiffe://example.org/web", selectors: selectors("unix:uid:1") };
 const interval = 5_300;
@@ -110,7 +111,7 @@ describe("an agent under a server without sync service", () => {
         })),
       }),
     );
-    await world.clock.advance(interval + 1_000);
+    await world.clock.advance(interval + agentLimits.replacementSpreadMs.value + 1_000);
     const after = watch.view.identities[0]?.chainDer;
     assert.notDeepEqual(after, before);
     assert.ok(world.server.log.includes("renew"), "the agent's own SVID is replaced too");

@@ -1,11 +1,13 @@
 import { Command, CommanderError, Help } from "commander";
 import { addAgentCommands } from "./commands/agent.ts";
 import { addApiCommands } from "./commands/api.ts";
+import { addAuthorityCommands } from "./commands/authority.ts";
 import { addBundleCommands } from "./commands/bundle.ts";
 import { addEntryCommands } from "./commands/entry.ts";
 import { addFederationCommands } from "./commands/federation.ts";
 import { addLoggerCommands } from "./commands/logger.ts";
 import { addMigrateCommands } from "./commands/migrate.ts";
+import { addMintCommands } from "./commands/mint.ts";
 import { addServerCommands } from "./commands/server.ts";
 import { addTokenCommands } from "./commands/token.ts";
 import type { CommandContext } from "./context.ts";
@@ -66,6 +68,9 @@ export function createProgram(context: CommandContext, finish: (code: number) =>
   addEntryCommands(program, context, finish);
   addBundleCommands(program, context, finish);
   addFederationCommands(program, context, finish);
+  addBundleCommands(program, context);
+  addAuthorityCommands(program, context);
+  addMintCommands(program, context);
   addApiCommands(program, context, finish);
   addMigrateCommands(program, context);
   return program;

@@ -76,6 +76,10 @@ export class BundleTable {
     return [...this.#distrusted[kind]];
   }
 
+  isGone(authorityId: string): boolean {
+    return this.#gone.has(authorityId);
+  }
+
   /** All X.509 authorities that `isDistrusted`. */
   allDistrustedX509(): ReadonlySet<string> {
     const ids = new Set([...this.#distrusted.x509, ...this.#gone]);

@@ -187,7 +187,8 @@ export class AgentIdentities implements Identities {
 
   applyBundles(change: Parameters<BundleTable["apply"]>[0]): void {
     this.#bundles.apply(change);
-    this.#distrustChanged(() => agentLimits.replacementSpreadMs.value);
+    // What has left the bundle serves nobody any more: no time is to be lost.
+    this.#distrustChanged((id) => (this.#bundles.isGone(id) ? 0 : agentLimits.replacementSpreadMs.value));
     this.#board.refreshAll();
     this.#deps.onChange();
   }
