@@ -68,7 +68,6 @@ export function createProgram(context: CommandContext, finish: (code: number) =>
   addEntryCommands(program, context, finish);
   addBundleCommands(program, context, finish);
   addFederationCommands(program, context, finish);
-  addBundleCommands(program, context);
   addAuthorityCommands(program, context);
   addMintCommands(program, context);
   addApiCommands(program, context, finish);

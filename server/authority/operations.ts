@@ -4,7 +4,6 @@ import { serverErrors } from "../errors.ts";
 import type { AuthorityLifecycle, WorkingAction } from "./lifecycle.ts";
 import { type AuthorityView, canSign } from "./next-action.ts";
 import type { AuthorityOperations, AuthorityStates } from "./ports.ts";
-import { transition } from "./transitions.ts";
 
 export interface OperationsDeps {
   readonly hasUpstream: boolean;
@@ -59,7 +58,7 @@ export class OperatorAuthorities implements AuthorityOperations {
 
   activate(kind: AuthorityKind, id: string): Promise<AuthorityRecord> {
     return this.#onRecord(kind, id, (record, view) => {
-      transition(record.state, "activate");
+      if (record.state !== "prepared") throw outOfOrder("only a prepared authority can be activated", record);
       if (!canSign(view, record, this.#deps.clock.now() / 1000)) {
         throw serverErrors.error("ERR_AUTHORITY_TRANSITION", "the prepared authority cannot sign");
       }
@@ -72,7 +71,7 @@ export class OperatorAuthorities implements AuthorityOperations {
     return this.#onRecord(kind, id, (record) => {
       if (record.state === "active") throw badId("the active authority cannot be tainted: activate another first");
       if (isPending(record)) throw badId("only an old authority can be tainted");
-      transition(record.state, "taint");
+      if (record.state !== "old") throw outOfOrder("only an old authority can be tainted", record);
       return { kind: "taint", records: [record] };
     });
   }
@@ -94,7 +93,8 @@ export class OperatorAuthorities implements AuthorityOperations {
     const id = this.#upstreamId(subjectKeyId);
     await this.#onUpstream(id, (below) => {
       const old = below.filter(({ state }) => state === "old");
-      for (const { state } of old.length > 0 ? old : below) transition(state, "taint");
+      const [first] = below;
+      if (old.length === 0 && first !== undefined) throw outOfOrder("no old authority is below it", first);
       return { kind: "taint", records: old };
     });
     return id;
@@ -187,17 +187,22 @@ function isPending({ state }: AuthorityRecord): boolean {
   return state === "preparing" || state === "prepared";
 }
 
-function checkRevocable({ state }: AuthorityRecord): void {
-  if (state === "active") throw badId("the active authority cannot be revoked");
-  if (state === "preparing" || state === "prepared") throw badId("only an old authority can be revoked");
-  transition(state, "revoke");
+function checkRevocable(record: AuthorityRecord): void {
+  if (record.state === "active") throw badId("the active authority cannot be revoked");
+  if (isPending(record)) throw badId("only an old authority can be revoked");
+  if (record.state !== "tainted") throw outOfOrder("only a tainted authority can be revoked", record);
 }
 
 /** Throws ERR_AUTHORITY_TRANSITION when none is tainted. */
 function revocableBelow(below: readonly AuthorityRecord[]): readonly AuthorityRecord[] {
   const tainted = below.filter(({ state }) => state === "tainted");
-  for (const { state } of tainted.length > 0 ? tainted : below) transition(state, "revoke");
+  const [first] = below;
+  if (tainted.length === 0 && first !== undefined) throw outOfOrder("no tainted authority is below it", first);
   return tainted;
+}
+
+function outOfOrder(rule: string, { state }: AuthorityRecord): Error {
+  return serverErrors.error("ERR_AUTHORITY_TRANSITION", `${rule}; this one is ${state}`);
 }
 
 function badId(message: string): Error {
