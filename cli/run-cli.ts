@@ -3,6 +3,7 @@ import { addAgentCommands } from "./commands/agent.ts";
 import { addApiCommands } from "./commands/api.ts";
 import { addAuthorityCommands } from "./commands/authority.ts";
 import { addBundleCommands } from "./commands/bundle.ts";
+import { addCompletionCommand } from "./commands/completion.ts";
 import { addEntryCommands } from "./commands/entry.ts";
 import { addFederationCommands } from "./commands/federation.ts";
 import { addLoggerCommands } from "./commands/logger.ts";
@@ -72,6 +73,7 @@ export function createProgram(context: CommandContext, finish: (code: number) =>
   addMintCommands(program, context);
   addApiCommands(program, context, finish);
   addMigrateCommands(program, context);
+  addCompletionCommand(program, context);
   return program;
 }
 
