@@ -16,25 +16,30 @@ export async function runServerDaemon(flags: ServerFlags, context: CommandContex
   const openIdentity: OpenWorkloadIdentity = async (socket, signal) =>
     (await import("./workload-identity.ts")).openWorkloadIdentity(socket, signal);
   const { environment: env, uid } = context;
-  finish(await explained(() => runServer({ flags, env, uid, version, pid: process.pid, openIdentity })));
+  finish(await explained(() => runServer({ flags, env, uid, version, pid: process.pid, openIdentity }), flags.config));
 }
 
 export async function runAgentDaemon(flags: AgentFlags, context: CommandContext, finish: Finish): Promise<void> {
   const { runAgent } = await import("../agent/main.ts");
   const { environment: env, uid } = context;
-  finish(await explained(() => runAgent({ flags, env, uid, version, pid: process.pid })));
+  finish(await explained(() => runAgent({ flags, env, uid, version, pid: process.pid }), flags.config));
 }
 
 export async function validateServer(flags: ServerFlags & DaemonOptions, context: CommandContext): Promise<void> {
   const { configWarnings, loadServerConfig } = await import("../server/index.ts");
   const { environment: env, uid } = context;
-  printValid("server", configWarnings(await explained(() => loadServerConfig({ flags, env, uid }))), flags, context);
+  printValid(
+    "server",
+    configWarnings(await explained(() => loadServerConfig({ flags, env, uid }), flags.config)),
+    flags,
+    context,
+  );
 }
 
 export async function validateAgent(flags: AgentFlags & DaemonOptions, context: CommandContext): Promise<void> {
   const { loadAgentConfig } = await import("../agent/index.ts");
   const { environment: env, uid } = context;
-  await explained(() => loadAgentConfig({ flags, env, uid }));
+  await explained(() => loadAgentConfig({ flags, env, uid }), flags.config);
   printValid("agent", [], flags, context);
 }
 
@@ -53,7 +58,7 @@ function printValid(
 }
 
 /** Every problem of the configuration on a line of its own. */
-async function explained<Result>(act: () => Promise<Result>): Promise<Result> {
+async function explained<Result>(act: () => Promise<Result>, config?: string): Promise<Result> {
   try {
     return await act();
   } catch (error) {
@@ -61,6 +66,8 @@ async function explained<Result>(act: () => Promise<Result>): Promise<Result> {
     if (!(error instanceof ConfigError)) throw error;
     const count = error.problems.length;
     const lines = error.problems.map((problem) => `  ${describeProblem(problem)}`).join("\n");
-    throw inputError("ERR_CONFIG", `${count} problem${count === 1 ? "" : "s"} in the settings\n${lines}`);
+    const text = `${count} problem${count === 1 ? "" : "s"} in the settings\n${lines}`;
+    if (config?.endsWith(".conf") !== true) throw inputError("ERR_CONFIG", text);
+    throw inputError("ERR_CONFIG", text, `is it SPIRE's? "countersign migrate config ${config}" makes YAML of it`);
   }
 }

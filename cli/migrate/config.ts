@@ -5,7 +5,7 @@ import { serverSettings } from "../../server/index.ts";
 import type { CommandContext } from "../context.ts";
 import { inputError } from "../exit-codes.ts";
 import type { CommonOptions } from "../options.ts";
-import { printable } from "../output.ts";
+import { plainJson, printable } from "../output.ts";
 import { table } from "../table.ts";
 import { agentRules } from "./agent-rules.ts";
 import { type Converted, convert, type Outcome } from "./convert.ts";
@@ -27,7 +27,7 @@ export async function migrateConfig(file: string, { output }: MigrateOptions, co
   const { program, converted } = convertText(text);
   const yaml = yamlOf(converted);
   if (output === "json") {
-    terminal.out(JSON.stringify({ program, yaml, settings: converted.outcomes }));
+    terminal.out(plainJson({ program, yaml, settings: converted.outcomes }));
     return;
   }
   terminal.out(yaml.trimEnd());

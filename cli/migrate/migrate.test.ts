@@ -141,6 +141,16 @@ describe("migrate config", () => {
     assert.deepEqual(Object.keys(Object(json)), ["program", "yaml", "settings"]);
   });
 
+  it("is what our daemons point to when they are given SPIRE's file", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "cs-migrate-"));
+    const file = join(folder, "server.conf");
+    writeFileSync(file, server);
+    const { code, err } = await cli(["server", "validate", "-config", file]);
+    rmSync(folder, { recursive: true });
+    assert.equal(code, exitCodes.usage);
+    assert.match(err, /countersign migrate config .*server\.conf/);
+  });
+
   it("ends with 2 and the line for what is none", async () => {
     for (const [stdin, expected] of [
       ["server {\n x = \n}", /line 3: a value is missing/],
