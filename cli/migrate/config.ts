@@ -8,7 +8,7 @@ import type { CommonOptions } from "../options.ts";
 import { plainJson, printable } from "../output.ts";
 import { table } from "../table.ts";
 import { agentRules } from "./agent-rules.ts";
-import { type Converted, convert, type Outcome } from "./convert.ts";
+import { type Converted, convert, notEnabled, type Outcome } from "./convert.ts";
 import { settingsOf } from "./flatten.ts";
 import { type HclObject, parseHcl } from "./hcl.ts";
 import { serverRules } from "./server-rules.ts";
@@ -39,7 +39,21 @@ export function convertText(text: string): { readonly program: "server" | "agent
   const hcl = parseHcl(text);
   const program = programOf(hcl);
   const { rules, known } = programs[program];
-  return { program, converted: convert(settingsOf(hcl), program, rules, known) };
+  const converted = convert(settingsOf(hcl), program, rules, known);
+  return { program, converted: program === "server" ? withoutTokens(converted) : converted };
+}
+
+/** SPIRE accepts join tokens only when the plug-in is named; ours unless they are switched off. */
+function withoutTokens({ settings, outcomes }: Converted): Converted {
+  const path = "plugins.NodeAttestor.join_token";
+  const to = "node_attestors.join_token.enabled";
+  const isNamed = outcomes.some((one) => one.path.startsWith(`${path}.`) && one.why !== notEnabled);
+  if (isNamed || !outcomes.some((one) => one.path.startsWith("plugins."))) return { settings, outcomes };
+  const why = "it is not in the file: join tokens stay refused";
+  return {
+    settings: new Map([...settings, [to, false]]),
+    outcomes: [...outcomes, { path, value: false, line: 0, verdict: "changed", to, why }],
+  };
 }
 
 export function yamlOf({ settings, outcomes }: Converted): string {

@@ -3,6 +3,8 @@ import type { Rule, Rules, Turn } from "./rules.ts";
 
 export type Verdict = "kept" | "changed" | "left out" | "not supported" | "unknown";
 
+export const notEnabled = "the plug-in is not enabled";
+
 /** What became of one setting. */
 export interface Outcome extends SpireSetting {
   readonly verdict: Verdict;
@@ -33,7 +35,7 @@ export function convert(
     .filter((path) => path.startsWith("plugins."));
   const outcomes = found.map((setting): Outcome => {
     if (unused.some((prefix) => setting.path.startsWith(prefix)))
-      return { ...setting, verdict: "left out", why: "the plug-in is not enabled" };
+      return { ...setting, verdict: "left out", why: notEnabled };
     const written = targetOf(setting, section, rules, known);
     for (const [name, value] of written.sets) settings.set(name, value);
     return { ...setting, ...written.outcome };
@@ -53,8 +55,8 @@ function targetOf(setting: SpireSetting, section: string, rules: Rules, known: R
   const block = blockRule(setting.path, rules);
   const name = setting.path.startsWith(`${section}.`) ? setting.path.slice(section.length + 1) : setting.path;
   if (rule === undefined || rule.kind === "unsupported" || rule.kind === "drop") {
-    // A rule for many gives way to a setting of ours that has the very name.
-    if (known.has(name) && !(setting.path in rules)) return kept(name, setting.value, undefined, block);
+    // What says that there is no such setting gives way to one that has come since.
+    if (known.has(name)) return kept(name, setting.value, undefined, block);
   }
   if (rule === undefined) {
     const why = "neither SPIRE's documentation nor this program knows it: look for a misspelling";
@@ -130,7 +132,7 @@ const pluginParts: Readonly<Record<string, Written["outcome"] | undefined>> = {
   plugin_checksum: { verdict: "not supported", why: "external plug-ins are not run" },
 };
 
-function turned(value: SettingValue, { turn, to }: { readonly turn?: Turn; readonly to: string }): SettingValue {
+function turned(value: SettingValue, { turn }: { readonly turn?: Turn }): SettingValue {
   switch (turn) {
     case "first":
       return Array.isArray(value) ? String(value[0] ?? "") : value;
@@ -139,7 +141,7 @@ function turned(value: SettingValue, { turn, to }: { readonly turn?: Turn; reado
     case "log-level":
       return logLevels[String(value).toLowerCase()] ?? String(value).toLowerCase();
     default:
-      return to.endsWith("_paths") && typeof value === "string" ? [value] : value;
+      return value;
   }
 }
 

@@ -124,6 +124,29 @@ describe("a configuration of SPIRE's", () => {
     });
   }
 
+  it("goes on refusing join tokens where SPIRE did", () => {
+    const x509pop = 'NodeAttestor "x509pop" { plugin_data { ca_bundle_path = "/ca.pem" spiffe_prefix = "/p/" } }';
+    const of = (plugins: string) =>
+      convertText(`server { trust_domain = "a.b" }\nplugins { ${plugins} }`).converted.settings;
+    assert.deepEqual(Object.fromEntries(of(x509pop)), {
+      trust_domain: "a.b",
+      "node_attestors.x509pop.ca_bundle_path": "/ca.pem",
+      "node_attestors.x509pop.svid_prefix": "/p/",
+      "node_attestors.join_token.enabled": false,
+    });
+    assert.equal(of('NodeAttestor "join_token" { plugin_data {} }').has("node_attestors.join_token.enabled"), false);
+    const off = of('NodeAttestor "join_token" { enabled = false plugin_data {} }');
+    assert.equal(off.get("node_attestors.join_token.enabled"), false);
+  });
+
+  it("is kept wherever we have a setting of that name", () => {
+    const names = { disable_jwt_svids: true, prune_tofu_nodes: true, jwt_issuer: "https://x" };
+    const lines = Object.entries(names).map(([name, value]) => `${name} = ${JSON.stringify(value)}`);
+    const { settings, outcomes } = convertText(`server {\n${lines.join("\n")}\n}`).converted;
+    assert.deepEqual(Object.fromEntries(settings), names);
+    assert.deepEqual([...new Set(outcomes.map(({ verdict }) => verdict))], ["kept"]);
+  });
+
   it("says when a variable is not filled in", () => {
     const { outcomes } = convertText('server { data_dir = "$HOME/x" trust_domain = "$TD" }').converted;
     for (const { why } of outcomes) assert.match(why ?? "", /variable/);

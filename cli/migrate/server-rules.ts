@@ -25,11 +25,7 @@ export const serverRules: Rules = {
   "server.ratelimit.attestation": unsupported(limits),
   "server.ratelimit.signing": unsupported(limits),
   "server.max_attested_node_info_staleness": drop("agents are always authorised from memory, which is never stale"),
-  "server.proxy_protocol_trusted_cidrs": unsupported(
-    "let the balancer keep addresses, or accept one rate limit for all behind it",
-  ),
-  "server.disable_jwt_svids": unsupported("JWT-SVIDs are always issued; entries decide who gets one"),
-  "server.prune_attested_nodes_batch_size": drop("expired nodes are pruned in small steps by themselves"),
+  "server.proxy_protocol_trusted_cidrs": to("proxy_protocol.trusted_addresses"),
   "server.federation.*": federation,
   "server.experimental.agent_spiffe_id_as_selector": unsupported("give agents an alias when making their join token"),
   "server.experimental.auth_opa_policy_engine.*": unsupported(
@@ -49,8 +45,7 @@ export const serverRules: Rules = {
   "plugins.KeyManager.memory.plugin_data": set("key_manager", "memory", "as before: new authorities at each start"),
   "plugins.KeyManager.*": unsupported('"key_manager: disk" keeps keys in data_dir, readable by the server alone'),
   "plugins.NodeAttestor.join_token.*": drop("join tokens are always accepted"),
-  "plugins.NodeAttestor.x509pop.plugin_data.ca_bundle_path": to("node_attestors.x509pop.ca_bundle_paths"),
-  "plugins.NodeAttestor.x509pop.plugin_data.ca_bundle_paths": to("node_attestors.x509pop.ca_bundle_paths"),
+  "plugins.NodeAttestor.x509pop.plugin_data.spiffe_prefix": to("node_attestors.x509pop.svid_prefix"),
   "plugins.NodeAttestor.x509pop.plugin_data.agent_path_template": to(
     "node_attestors.x509pop.agent_path_template",
     "a template of fields and named functions: look whether yours uses others",
