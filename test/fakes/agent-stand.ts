@@ -67,10 +67,10 @@ export class AgentStand implements AsyncDisposable {
     this.#listener = await serveTls(server, { ...options, port });
   }
 
-  /** Fails when it does not become true within 5 seconds. */
+  /** Fails when it does not become true within 10 seconds. */
   async until(what: string, isTrue: () => boolean): Promise<void> {
     for (let wait = 0; !isTrue(); wait += 1) {
-      if (wait > 500) throw new Error(`in vain: ${what}`);
+      if (wait > 1_000) throw new Error(`in vain: ${what}`);
       await systemClock.sleep(10);
     }
   }

@@ -2,11 +2,11 @@ import assert from "node:assert/strict";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, it } from "node:test";
-import { systemClock, systemRandom } from "../runtime/core/index.ts";
-import { SpiffeBundle, TrustDomain } from "../spiffe/index.ts";
-import { AgentStand } from "../test/fakes/agent-stand.ts";
-import { selectors } from "../test/fakes/agent-world.ts";
-import { FakeServer } from "../test/fakes/fake-server-link.ts";
+import { systemClock, systemRandom } from "../../../runtime/core/index.ts";
+import { SpiffeBundle, TrustDomain } from "../../../spiffe/index.ts";
+import { AgentStand } from "../../fakes/agent-stand.ts";
+import { selectors } from "../../fakes/agent-world.ts";
+import { FakeServer } from "../../fakes/fake-server-link.ts";
 
 const trustDomain = TrustDomain.parse("example.org");
 const uid = process.getuid?.() ?? 0;
@@ -24,7 +24,7 @@ async function spireStand(): Promise<AgentStand> {
 async function served(stand: AgentStand, ...paths: readonly string[]): Promise<void> {
   const wanted = paths.map((path) => `spiffe://example.org/${path}`).sort();
   let last: readonly string[] = [];
-  for (let attempt = 0; attempt < 300; attempt += 1) {
+  for (let attempt = 0; attempt < 600; attempt += 1) {
     last = [...(await stand.fetch().catch(() => []))].sort();
     if (last.join() === wanted.join()) return;
     await systemClock.sleep(10);
@@ -217,7 +217,7 @@ describe("a server that comes back with other authorities", () => {
     await served(stand, "web");
     await publish();
     await stand.replaceServer(next);
-    await systemClock.sleep(700);
+    await systemClock.sleep(500);
     assert.deepEqual(next.log, []);
     assert.deepEqual(next.spire.calls, []);
     assert.deepEqual(await stand.fetch(), ["spiffe://example.org/web"]);
@@ -242,7 +242,7 @@ describe("a server that comes back with other authorities", () => {
     await agent.ready;
     await served(stand, "web");
     await stand.replaceServer(next);
-    await systemClock.sleep(700);
+    await systemClock.sleep(500);
     assert.deepEqual(next.log, []);
     assert.deepEqual(await stand.fetch(), ["spiffe://example.org/web"]);
   });
@@ -255,7 +255,7 @@ describe("a server that comes back with other authorities", () => {
     await served(stand, "web");
     await publish();
     await stand.replaceServer(next);
-    await systemClock.sleep(700);
+    await systemClock.sleep(500);
     assert.deepEqual(next.log, []);
     assert.deepEqual(await stand.fetch(), ["spiffe://example.org/web"]);
   });
