@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { SpiffeId } from "../spiffe/index.ts";
-import { type Authorizer, allOf, anyOf, id, memberOf, oneOf, predicate } from "./authorize.ts";
+import { type Authorizer, allOf, anyOf, id, memberOf, oneOf, pathPrefix, predicate } from "./authorize.ts";
 
 const web = SpiffeId.parse("spiffe://one.test/web");
 
@@ -21,6 +21,19 @@ describe("authorisers", () => {
     assert.equal(codeOf(memberOf("one.tes")), "ERR_PEER_TRUST_DOMAIN");
     assert.equal(codeOf(predicate((peer) => peer.path === "/web")), "allowed");
     assert.equal(codeOf(predicate(() => false)), "ERR_PEER_REFUSED");
+  });
+
+  it("accept what lies below a path, segment by segment", () => {
+    const prod = pathPrefix("spiffe://one.test/ns/prod");
+    const decision = (peer: string): string => codeOf(prod, SpiffeId.parse(peer));
+    assert.equal(decision("spiffe://one.test/ns/prod"), "allowed");
+    assert.equal(decision("spiffe://one.test/ns/prod/web"), "allowed");
+    assert.equal(decision("spiffe://one.test/ns/production"), "ERR_PEER_PATH");
+    assert.equal(decision("spiffe://one.test/ns"), "ERR_PEER_PATH");
+    assert.equal(decision("spiffe://one.test"), "ERR_PEER_PATH");
+    assert.equal(decision("spiffe://two.test/ns/prod/web"), "ERR_PEER_TRUST_DOMAIN");
+    assert.throws(() => pathPrefix("spiffe://one.test"), TypeError);
+    assert.throws(() => pathPrefix("spiffe://one.test/ns/"), { code: "ERR_SPIFFE_PATH_TRAILING_SLASH" });
   });
 
   it("combine", () => {

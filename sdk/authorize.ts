@@ -1,6 +1,10 @@
 import { SpiffeId, TrustDomain } from "../spiffe/index.ts";
 
-/** What an authoriser decides; a refusal says why. */
+/**
+ * What an authoriser decides. A refusal says why: `code` becomes `reason` of the `WorkloadError`
+ * ERR_PEER_UNAUTHORIZED, `reason` its message. The codes of ours: `ERR_PEER_ID`, `ERR_PEER_TRUST_DOMAIN`,
+ * `ERR_PEER_PATH`, `ERR_PEER_REFUSED`.
+ */
 export type Authorization =
   | { readonly allow: true }
   | { readonly allow: false; readonly code: string; readonly reason: string };
@@ -17,13 +21,13 @@ function refused(code: string, reason: string): Authorization {
   return { allow: false, code, reason };
 }
 
-/** Exactly this SPIFFE ID. Throws `ERR_SPIFFE_ID_…` at once when `expected` is malformed. */
+/** Exactly this SPIFFE ID; refuses with `ERR_PEER_ID`. Throws `ERR_SPIFFE_ID_…` at once when `expected` is malformed. */
 export function id(expected: SpiffeId | string): Authorizer {
   const wanted = typeof expected === "string" ? SpiffeId.parse(expected) : expected;
   return (peer) => (peer.equals(wanted) ? allowed : refused("ERR_PEER_ID", `${peer} is not ${wanted}`));
 }
 
-/** One of these SPIFFE IDs. An empty list accepts nobody. */
+/** One of these SPIFFE IDs; refuses with `ERR_PEER_ID`. An empty list accepts nobody. */
 export function oneOf(...expected: readonly (SpiffeId | string)[]): Authorizer {
   const wanted = new Set(expected.map((one) => (typeof one === "string" ? SpiffeId.parse(one) : one).toString()));
   return (peer) =>
@@ -32,11 +36,27 @@ export function oneOf(...expected: readonly (SpiffeId | string)[]): Authorizer {
       : refused("ERR_PEER_ID", `${peer} is none of the ${wanted.size} accepted ids`);
 }
 
-/** Any member of this trust domain. */
+/** Any member of this trust domain; refuses with `ERR_PEER_TRUST_DOMAIN`. */
 export function memberOf(trustDomain: TrustDomain | string): Authorizer {
   const wanted = typeof trustDomain === "string" ? TrustDomain.parse(trustDomain) : trustDomain;
   return (peer) =>
     peer.isMemberOf(wanted) ? allowed : refused("ERR_PEER_TRUST_DOMAIN", `${peer} is not a member of ${wanted.name}`);
+}
+
+/**
+ * The ID itself and whatever lies below it: `spiffe://example.org/ns/prod` accepts `…/ns/prod` and `…/ns/prod/web`, and
+ * not `…/ns/production`. Refuses with `ERR_PEER_TRUST_DOMAIN` or `ERR_PEER_PATH`. Throws `ERR_SPIFFE_…` at once when
+ * `prefix` is malformed, a slash at its end included, and `TypeError` when it has no path: that is `memberOf`.
+ */
+export function pathPrefix(prefix: SpiffeId | string): Authorizer {
+  const wanted = typeof prefix === "string" ? SpiffeId.parse(prefix) : prefix;
+  if (wanted.path === "") throw new TypeError(`${wanted} has no path; for a whole trust domain there is memberOf`);
+  const isMember = memberOf(wanted.trustDomain);
+  return (peer) => {
+    const decision = isMember(peer);
+    if (!decision.allow || peer.equals(wanted) || peer.path.startsWith(`${wanted.path}/`)) return decision;
+    return refused("ERR_PEER_PATH", `${peer} is not below ${wanted}`);
+  };
 }
 
 /** Both, in this order; the first refusal counts. */

@@ -2,8 +2,27 @@
  * `@countersign/workload`: identities for Node services from a SPIFFE Workload API, and mutual TLS with them that cannot
  * be used unsafely.
  */
-export { SpiffeBundle, SpiffeError, SpiffeId, TrustDomain, X509Svid } from "../spiffe/index.ts";
-export { type Authorization, type Authorizer, allOf, anyOf, id, memberOf, oneOf, predicate } from "./authorize.ts";
+export { Secret } from "../runtime/core/index.ts";
+export {
+  BundleMap,
+  SpiffeBundle,
+  SpiffeError,
+  SpiffeId,
+  TrustDomain,
+  type VerifiedJwtSvid,
+  X509Svid,
+} from "../spiffe/index.ts";
+export {
+  type Authorization,
+  type Authorizer,
+  allOf,
+  anyOf,
+  id,
+  memberOf,
+  oneOf,
+  pathPrefix,
+  predicate,
+} from "./authorize.ts";
 export type { X509Context } from "./client/read-context.ts";
 export {
   type CallOptions,
@@ -15,7 +34,18 @@ export {
   type WorkloadApiClientOptions,
 } from "./client/workload-api-client.ts";
 export { WorkloadError, type WorkloadErrorCode, type WorkloadErrorOptions } from "./errors.ts";
-export { type SourceHealth, type Unsubscribe, X509Source, type X509SourceOptions } from "./source/x509-source.ts";
+export { type JwsInput, jwtKeySet } from "./jwt-key-set.ts";
+export {
+  type BundleKind,
+  BundleSource,
+  type BundleSourceOptions,
+  type ValidateJwtSvidOptions,
+} from "./source/bundle-source.ts";
+export { JwtSource, type JwtSourceOptions, type JwtSourceRequest } from "./source/jwt-source.ts";
+export type { JwtSvid } from "./source/jwt-svid.ts";
+export type { SourceHealth, Unsubscribe } from "./source/live-state.ts";
+export type { SourceOptions } from "./source/source-options.ts";
+export { X509Source, type X509SourceOptions } from "./source/x509-source.ts";
 export { createHttpsAgent, type HttpsAgentOptions } from "./tls/https-agent.ts";
 export { type ConnectionRefusal, createHttpsServer, type HttpsServerOptions } from "./tls/https-server.ts";
 export { type Peer, peerOf } from "./tls/peers.ts";

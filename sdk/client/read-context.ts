@@ -65,7 +65,8 @@ function withoutRepeatedHints(svids: readonly X509Svid[]): readonly X509Svid[] {
   });
 }
 
-function legal<Value>(read: () => Value): Value {
+/** @throws WorkloadError ERR_WORKLOAD_API_MALFORMED in place of what `read` throws */
+export function legal<Value>(read: () => Value): Value {
   try {
     return read();
   } catch (error) {

@@ -12,7 +12,7 @@ import { backOffMs, type Clock, type Random, systemClock, systemRandom } from ".
 import { type BundleMap, resolveEndpointAddress, SpiffeError, SpiffeId } from "../../spiffe/index.ts";
 import { WorkloadError } from "../errors.ts";
 import { openWorkloadChannel, type WorkloadChannel } from "./channel.ts";
-import { readJwtBundles, readX509Bundles, readX509Context, type X509Context } from "./read-context.ts";
+import { legal, readJwtBundles, readX509Bundles, readX509Context, type X509Context } from "./read-context.ts";
 
 export interface WorkloadApiClientOptions {
   /** `unix:///path` or `tcp://ip:port`. Default: `SPIFFE_ENDPOINT_SOCKET`, which is not looked at when this is given. */
@@ -85,23 +85,27 @@ export class WorkloadApiClient implements AsyncDisposable {
 
   /** This process's X509-SVIDs with keys and bundles, once. @throws WorkloadError ERR_WORKLOAD_API_… */
   async fetchX509Context(options: CallOptions = {}): Promise<X509Context> {
-    return readX509Context(decodeX509SvidResponse(await this.#first("FetchX509SVID", options)));
+    const answer = await this.#first("FetchX509SVID", options);
+    return legal(() => readX509Context(decodeX509SvidResponse(answer)));
   }
 
   /** The X.509 bundles this process may verify with, once. @throws WorkloadError ERR_WORKLOAD_API_… */
   async fetchX509Bundles(options: CallOptions = {}): Promise<BundleMap> {
-    return readX509Bundles(decodeX509BundlesResponse(await this.#first("FetchX509Bundles", options)));
+    const answer = await this.#first("FetchX509Bundles", options);
+    return legal(() => readX509Bundles(decodeX509BundlesResponse(answer)));
   }
 
   /** The JWT bundles this process may verify with, once. @throws WorkloadError ERR_WORKLOAD_API_… */
   async fetchJwtBundles(options: CallOptions = {}): Promise<BundleMap> {
-    return readJwtBundles(decodeJwtBundlesResponse(await this.#first("FetchJWTBundles", options)));
+    const answer = await this.#first("FetchJWTBundles", options);
+    return legal(() => readJwtBundles(decodeJwtBundlesResponse(answer)));
   }
 
   /** One token per identity of this process (or of `spiffeId`). @throws WorkloadError ERR_WORKLOAD_API_… */
   async fetchJwtSvids(options: JwtSvidOptions): Promise<readonly FetchedJwtSvid[]> {
     const request = encodeJwtSvidRequest(options.audience, options.spiffeId?.toString() ?? "");
-    const svids = decodeJwtSvidResponse(await this.#channel.unary(`${service}/FetchJWTSVID`, request, options));
+    const answer = await this.#channel.unary(`${service}/FetchJWTSVID`, request, options);
+    const svids = legal(() => decodeJwtSvidResponse(answer));
     if (svids.length === 0) throw new WorkloadError("ERR_WORKLOAD_API_MALFORMED", "the Workload API sent no JWT-SVID");
     return svids.map(({ spiffeId, svid, hint }) => ({ id: parseId(spiffeId), token: svid, hint }));
   }
@@ -110,7 +114,7 @@ export class WorkloadApiClient implements AsyncDisposable {
   async validateJwtSvid(audience: string, token: string, options: CallOptions = {}): Promise<ValidatedJwtSvid> {
     const request = encodeValidateJwtSvidRequest(audience, token);
     const answer = await this.#channel.unary(`${service}/ValidateJWTSVID`, request, options);
-    const { spiffeId, claims } = decodeValidateJwtSvidResponse(answer);
+    const { spiffeId, claims } = legal(() => decodeValidateJwtSvidResponse(answer));
     return { id: parseId(spiffeId), claims };
   }
 

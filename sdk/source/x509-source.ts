@@ -1,56 +1,46 @@
 import { type Clock, systemClock } from "../../runtime/core/index.ts";
 import type { BundleMap, SpiffeBundle, TrustDomain, X509Svid } from "../../spiffe/index.ts";
 import type { X509Context } from "../client/read-context.ts";
-import { WorkloadApiClient } from "../client/workload-api-client.ts";
+import { type WatchOptions, WorkloadApiClient } from "../client/workload-api-client.ts";
 import { WorkloadError } from "../errors.ts";
+import { LiveState, type SourceHealth, type Unsubscribe } from "./live-state.ts";
+import type { SourceOptions } from "./source-options.ts";
 
-export interface X509SourceOptions {
-  /** `unix:///path` or `tcp://ip:port`. Default: `SPIFFE_ENDPOINT_SOCKET`. */
-  readonly endpoint?: string;
-  /** Use this client instead; it is not closed with the source. */
-  readonly client?: WorkloadApiClient;
-  /** How long `open` waits for the first update, milliseconds. Default 30,000. */
-  readonly timeoutMs?: number;
-  readonly signal?: AbortSignal;
-  /** Chooses among several identities. Default: the first. `undefined` as answer means: none of them. */
+export interface X509SourceOptions extends SourceOptions {
+  /**
+   * Chooses among several identities. Default: the first. `undefined` as answer means: none of them; so does throwing.
+   */
   readonly pick?: (svids: readonly X509Svid[]) => X509Svid | undefined;
-  readonly clock?: Clock;
 }
 
-/** How the source is doing. */
-export interface SourceHealth {
-  /** The Workload API answered last; `false` while it cannot be reached or refuses. */
-  readonly isConnected: boolean;
-  /** Milliseconds since the last update. */
-  readonly ageMs: number;
-  readonly lastProblem: WorkloadError | undefined;
+interface Picked {
+  readonly context: X509Context;
+  readonly svid: X509Svid | undefined;
+  readonly failure?: unknown;
 }
-
-export type Unsubscribe = () => void;
 
 /**
  * This process's X509-SVID and the bundles to verify peers with, always the newest consistent state. It serves the last
- * valid state through an outage of the Workload API, and fails closed when the SVID expires or is withdrawn.
+ * valid state through an outage of the Workload API, and fails closed when the SVID expires or is withdrawn
+ * (SPIFFE_Workload_API §4.4, §5.2.1).
  */
 export class X509Source implements AsyncDisposable {
   readonly #client: WorkloadApiClient;
   readonly #ownsClient: boolean;
   readonly #clock: Clock;
-  readonly #pick: (svids: readonly X509Svid[]) => X509Svid | undefined;
-  readonly #abort = new AbortController();
-  readonly #listeners = new Set<() => void>();
-  #context: X509Context | undefined;
-  #svid: X509Svid | undefined;
-  #updatedAt = 0;
-  #isConnected = false;
-  #lastProblem: WorkloadError | undefined;
-  #running: Promise<void> = Promise.resolve();
+  readonly #live: LiveState<Picked>;
 
   private constructor(client: WorkloadApiClient, options: X509SourceOptions) {
+    const { clock = systemClock, pick = ([first]) => first } = options;
     this.#client = client;
     this.#ownsClient = options.client === undefined;
-    this.#clock = options.clock ?? systemClock;
-    this.#pick = options.pick ?? (([first]) => first);
+    this.#clock = clock;
+    this.#live = new LiveState({
+      what: "identity",
+      clock,
+      watch: (watching) => picked(client, pick, watching),
+      judge: ({ svid, failure }) => (svid === undefined ? pickedNone(failure) : undefined),
+    });
   }
 
   /**
@@ -63,7 +53,7 @@ export class X509Source implements AsyncDisposable {
       options.client ?? WorkloadApiClient.create(options.endpoint === undefined ? {} : { endpoint: options.endpoint });
     const source = new X509Source(client, options);
     try {
-      await source.#start(options);
+      await source.#live.start(options);
       return source;
     } catch (error) {
       await source.close();
@@ -73,113 +63,74 @@ export class X509Source implements AsyncDisposable {
 
   /** The current identity. @throws WorkloadError ERR_SOURCE_EXPIRED, ERR_SOURCE_CLOSED, ERR_WORKLOAD_API_DENIED */
   get svid(): X509Svid {
-    if (this.#abort.signal.aborted) throw new WorkloadError("ERR_SOURCE_CLOSED", "the source is closed");
-    if (this.#svid === undefined) {
-      throw this.#lastProblem ?? new WorkloadError("ERR_WORKLOAD_API_DENIED", "there is no identity for this process");
+    if (this.#live.isClosed) throw new WorkloadError("ERR_SOURCE_CLOSED", "the source is closed");
+    const svid = this.#live.state?.svid;
+    const cause = this.health.lastProblem;
+    if (svid === undefined) {
+      throw cause ?? new WorkloadError("ERR_WORKLOAD_API_DENIED", "there is no identity for this process");
     }
-    if (this.#svid.notAfter < this.#clock.now()) {
-      throw new WorkloadError("ERR_SOURCE_EXPIRED", "the SVID expired and no new one came", {
-        cause: this.#lastProblem,
-      });
+    if (svid.notAfter < this.#clock.now()) {
+      throw new WorkloadError("ERR_SOURCE_EXPIRED", "the SVID expired and no new one came", { cause });
     }
-    return this.#svid;
+    return svid;
   }
 
-  /** All identities of this process; the first is the default. */
+  /** All identities of this process; the first is the default (SPIFFE_Workload_API §8). */
   get svids(): readonly X509Svid[] {
-    return this.#context?.svids ?? [];
+    return this.#live.state?.context.svids ?? [];
   }
 
   get bundles(): BundleMap | undefined {
-    return this.#context?.bundles;
+    return this.#live.state?.context.bundles;
   }
 
   /** The bundle of a trust domain, so that a source can be given wherever bundles are looked up. */
   get(trustDomain: TrustDomain): SpiffeBundle | undefined {
-    return this.#context?.bundles.get(trustDomain);
+    return this.bundles?.get(trustDomain);
   }
 
   get health(): SourceHealth {
-    return {
-      isConnected: this.#isConnected,
-      ageMs: this.#clock.now() - this.#updatedAt,
-      lastProblem: this.#lastProblem,
-    };
+    return this.#live.health;
   }
 
-  /** Calls `listener` after each change of identity or bundles. Returns how to stop that. */
+  /**
+   * Calls `listener` after each change of identity or bundles. Returns how to stop that. What a listener throws surfaces
+   * as an uncaught exception and does not disturb the source.
+   */
   onChange(listener: () => void): Unsubscribe {
-    this.#listeners.add(listener);
-    return () => void this.#listeners.delete(listener);
+    return this.#live.onChange(listener);
   }
 
   /** Stops updating; `svid` throws from then on. Idempotent. */
   async close(): Promise<void> {
-    this.#abort.abort();
+    const closed = this.#live.close();
     if (this.#ownsClient) this.#client.close();
-    await this.#running;
-    this.#listeners.clear();
+    await closed;
   }
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }
+}
 
-  #start(options: X509SourceOptions): Promise<void> {
-    return new Promise((resolve, reject) => {
-      const timeoutMs = options.timeoutMs ?? 30_000;
-      const timer = this.#clock.setTimer(timeoutMs, () => {
-        const message = `no identity came within ${timeoutMs} ms`;
-        settle(() => reject(new WorkloadError("ERR_SOURCE_TIMEOUT", message, { cause: this.#lastProblem })));
-      });
-      const onAbort = (): void => settle(() => reject(options.signal?.reason));
-      const stopListening = this.onChange(() => {
-        if (this.#svid !== undefined) settle(resolve);
-      });
-      const settle = (how: () => void): void => {
-        timer.cancel();
-        options.signal?.removeEventListener("abort", onAbort);
-        stopListening();
-        how();
-      };
-      options.signal?.addEventListener("abort", onAbort, { once: true });
-      if (options.signal?.aborted === true) onAbort();
-      this.#running = this.#follow().catch((error: unknown) => {
-        this.#lastProblem = error instanceof WorkloadError ? error : undefined;
-        settle(() => reject(error));
-      });
-    });
-  }
+async function* picked(
+  client: WorkloadApiClient,
+  pick: NonNullable<X509SourceOptions["pick"]>,
+  options: WatchOptions,
+): AsyncGenerator<Picked, void, undefined> {
+  for await (const context of client.watchX509Context(options)) yield pickFrom(context, pick);
+}
 
-  async #follow(): Promise<void> {
-    const options = { signal: this.#abort.signal, onProblem: (problem: WorkloadError) => this.#onProblem(problem) };
-    for await (const context of this.#client.watchX509Context(options)) this.#onUpdate(context);
+function pickFrom(context: X509Context, pick: NonNullable<X509SourceOptions["pick"]>): Picked {
+  try {
+    return { context, svid: pick(context.svids) };
+  } catch (failure) {
+    return { context, svid: undefined, failure };
   }
+}
 
-  #onUpdate(context: X509Context): void {
-    this.#isConnected = true;
-    this.#updatedAt = this.#clock.now();
-    this.#context = context;
-    this.#svid = this.#pick(context.svids);
-    this.#lastProblem =
-      this.#svid === undefined
-        ? new WorkloadError("ERR_WORKLOAD_API_DENIED", "the picker chose none of this process's identities")
-        : undefined;
-    this.#notify();
-  }
-
-  #onProblem(problem: WorkloadError): void {
-    this.#lastProblem = problem;
-    if (problem.code === "ERR_WORKLOAD_API_MALFORMED") return;
-    this.#isConnected = false;
-    // A denial withdraws everything (§13.5); other problems are an outage, through which the last state is served.
-    if (problem.code !== "ERR_WORKLOAD_API_DENIED" || this.#context === undefined) return;
-    this.#context = undefined;
-    this.#svid = undefined;
-    this.#notify();
-  }
-
-  #notify(): void {
-    for (const listener of [...this.#listeners]) listener();
-  }
+function pickedNone(cause: unknown): WorkloadError {
+  const message =
+    cause === undefined ? "the picker chose none of this process's identities" : "the picker of identities failed";
+  return new WorkloadError("ERR_WORKLOAD_API_DENIED", message, cause === undefined ? {} : { cause });
 }

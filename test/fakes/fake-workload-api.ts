@@ -44,6 +44,11 @@ export class FakeWorkloadApi implements AsyncDisposable {
   #calls = 0;
   /** Given to those who ask for the audience, in this order; valid for it. */
   tokens: readonly FakeToken[] = [];
+  /** Mints for FetchJWTSVID in place of `tokens`; empty: denied. */
+  mint: ((audience: readonly string[], spiffeId: string) => readonly FakeToken[]) | undefined;
+  /** FetchJWTSVID calls so far. */
+  jwtCalls = 0;
+  #bundles: readonly SpiffeBundle[] | "denied" | undefined;
   /** What grpc.health.v1 answers. */
   isServing = true;
 
@@ -65,6 +70,12 @@ export class FakeWorkloadApi implements AsyncDisposable {
 
   update(update: FakeUpdate): void {
     this.#set(update);
+  }
+
+  /** What both bundle streams send from now on. */
+  updateBundles(bundles: readonly SpiffeBundle[] | "denied"): void {
+    this.#bundles = bundles;
+    this.#wake();
   }
 
   /** Bytes in place of a response message. */
@@ -95,16 +106,28 @@ export class FakeWorkloadApi implements AsyncDisposable {
         if (this.#state === sent) await this.#changed(context.signal);
       }
     });
+    router.serverStream(workloadApiService.FetchX509Bundles, async (_request, context, sink) => {
+      for await (const bundles of this.#bundleStates(context.signal)) {
+        await sink.send({ bundles: byTrustDomain(bundles, (bundle) => Buffer.from(bundle.x509Der())), crl: [] });
+      }
+    });
     router.serverStream(workloadApiService.FetchJWTBundles, async (_request, context, sink) => {
-      const domains = new Set(this.tokens.map(({ id }) => id.trustDomain.idString));
-      await sink.send({ bundles: Object.fromEntries([...domains].map((domain) => [domain, Buffer.from(noKeys)])) });
-      await this.#changed(context.signal);
+      if (this.#bundles === undefined && this.tokens.length > 0) {
+        const domains = new Set(this.tokens.map(({ id }) => id.trustDomain.idString));
+        await sink.send({ bundles: Object.fromEntries([...domains].map((domain) => [domain, Buffer.from(noKeys)])) });
+      }
+      for await (const bundles of this.#bundleStates(context.signal)) {
+        await sink.send({ bundles: byTrustDomain(bundles, (bundle) => Buffer.from(bundle.toWorkloadJwks())) });
+      }
     });
     router.unary(workloadApiService.FetchJWTSVID, async ({ audience, spiffe_id }) => {
-      const svids = this.tokens.filter(
-        ({ id, audience: own }) =>
-          audience.every((one) => own.includes(one)) && (spiffe_id === "" || spiffe_id === id.toString()),
-      );
+      this.jwtCalls += 1;
+      const svids =
+        this.mint?.(audience, spiffe_id) ??
+        this.tokens.filter(
+          ({ id, audience: own }) =>
+            audience.every((one) => own.includes(one)) && (spiffe_id === "" || spiffe_id === id.toString()),
+        );
       if (svids.length === 0) throw errors.error("ERR_FAKE_DENIED", "no identity issued");
       return { svids: svids.map(({ id, token, hint }) => ({ spiffe_id: id.toString(), svid: token, hint })) };
     });
@@ -138,6 +161,22 @@ export class FakeWorkloadApi implements AsyncDisposable {
 
   #set(state: Uint8Array | FakeUpdate | ServiceError): void {
     this.#state = state;
+    this.#wake();
+  }
+
+  /** Each state of the bundles, as long as the caller listens. */
+  async *#bundleStates(signal: AbortSignal): AsyncGenerator<readonly SpiffeBundle[], void> {
+    let sent: unknown;
+    for (;;) {
+      const bundles = this.#bundles;
+      if (bundles === "denied") throw errors.error("ERR_FAKE_DENIED", "no identity issued");
+      if (bundles !== undefined && bundles !== sent) yield bundles;
+      sent = bundles;
+      if (this.#bundles === sent) await this.#changed(signal);
+    }
+  }
+
+  #wake(): void {
     for (const wake of this.#waiting) wake();
     this.#waiting.clear();
   }
@@ -151,6 +190,13 @@ export class FakeWorkloadApi implements AsyncDisposable {
 }
 
 const noKeys = '{"keys":[]}';
+
+function byTrustDomain<Value>(
+  bundles: readonly SpiffeBundle[],
+  encodeBundle: (bundle: SpiffeBundle) => Value,
+): Record<string, Value> {
+  return Object.fromEntries(bundles.map((bundle) => [bundle.trustDomain.idString, encodeBundle(bundle)]));
+}
 
 function structFields(claims: FakeToken["claims"]): Record<string, { stringValue: string } | { numberValue: number }> {
   return Object.fromEntries(

@@ -10,6 +10,7 @@ import { certsLimits } from "../../certs/limits.ts";
 import { cliErrorSpecs } from "../../cli/errors.ts";
 import { environmentName, type SettingsTable } from "../../runtime/host/config/index.ts";
 import { workloadErrorSpecs } from "../../sdk/errors.ts";
+import { workloadLimits } from "../../sdk/limits.ts";
 import { serverSettings } from "../../server/config/settings.ts";
 import { serverErrors } from "../../server/errors.ts";
 import { issuanceLimits } from "../../server/issuance/limits.ts";
@@ -45,6 +46,7 @@ const limitTables: readonly (readonly [string, Limits])[] = [
   ["Agent", agentLimits],
   ["SPIFFE values", spiffeLimits],
   ["Certificates and keys", certsLimits],
+  ["Node SDK", workloadLimits],
 ];
 
 /** Page path → content. */

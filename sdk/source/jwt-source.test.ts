@@ -1,0 +1,171 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { inspect } from "node:util";
+import { FakeClock } from "../../test/fakes/fake-clock.ts";
+import { FakeWorkloadApi } from "../../test/fakes/fake-workload-api.ts";
+import { TestAuthority } from "../../test/fakes/test-authority.ts";
+import { JwtSource, SpiffeId, TrustDomain } from "../index.ts";
+
+const lifetime = { notBeforeMs: 0, notAfterMs: Date.now() + 3_600_000 };
+const authority = new TestAuthority(TrustDomain.parse("one.test"), lifetime);
+const web = SpiffeId.parse("spiffe://one.test/web");
+const db = SpiffeId.parse("spiffe://one.test/db");
+
+/** An agent that mints tokens of `lifeSeconds` by the given clock. */
+async function agent(clock: FakeClock, lifeSeconds = 60): Promise<FakeWorkloadApi> {
+  const api = await FakeWorkloadApi.start();
+  api.mint = (audience, spiffeId) =>
+    [web, db]
+      .filter((id) => spiffeId === "" || spiffeId === id.toString())
+      .map((id) => {
+        const now = Math.floor(clock.now() / 1000);
+        return { id, token: authority.jwtSvid(id, audience, now, now + lifeSeconds), hint: "", audience, claims: {} };
+      });
+  return api;
+}
+
+function changed(source: JwtSource): Promise<void> {
+  return new Promise((resolve) => {
+    const stop = source.onChange(() => {
+      stop();
+      resolve();
+    });
+  });
+}
+
+async function problem(source: JwtSource): Promise<string> {
+  while (source.health.lastProblem === undefined) await new Promise((resolve) => setImmediate(resolve));
+  return source.health.lastProblem.code;
+}
+
+describe("JwtSource", () => {
+  it("fetches a token per audience and identity once, however many ask at once", async () => {
+    const clock = new FakeClock();
+    await using api = await agent(clock);
+    await using source = await JwtSource.open({ endpoint: api.endpoint, clock });
+    assert.equal(api.jwtCalls, 0);
+    const [first, same, reordered, other] = await Promise.all([
+      source.svid({ audience: ["a", "b"] }),
+      source.svid({ audience: ["a", "b"] }),
+      source.svid({ audience: ["b", "a", "b"] }),
+      source.svid({ audience: ["a", "b"], spiffeId: db }),
+    ]);
+    assert.equal(api.jwtCalls, 2);
+    assert.equal(first, same);
+    assert.equal(first, reordered);
+    assert.equal(first.id.toString(), web.toString());
+    assert.equal(other.id.toString(), db.toString());
+    await assert.rejects(source.svid({ audience: [] }), TypeError);
+    await assert.rejects(source.svid({ audience: "" }), TypeError);
+  });
+
+  it("shows a token nowhere but through reveal()", async () => {
+    const clock = new FakeClock();
+    await using api = await agent(clock);
+    await using source = await JwtSource.open({ endpoint: api.endpoint, clock, audiences: ["a"] });
+    const svid = await source.svid({ audience: "a" });
+    const token = svid.token.reveal();
+    assert.equal(token.split(".").length, 3);
+    for (const shown of [
+      inspect(svid, { depth: 9 }),
+      inspect(source, { depth: 9, showHidden: true }),
+      `${svid.token}`,
+      JSON.stringify(svid),
+    ])
+      assert.ok(!shown.includes(token.slice(0, 20)), shown);
+    api.mint = (audience) => [
+      { id: db, token: authority.jwtSvid(web, audience, 0, 1), hint: "", audience, claims: {} },
+    ];
+    await assert.rejects(source.svid({ audience: "b" }), (error) => {
+      assert.ok(error instanceof Error);
+      assert.equal(Reflect.get(error, "code"), "ERR_WORKLOAD_API_MALFORMED");
+      assert.ok(!inspect(error, { depth: 9 }).includes("eyJ"));
+      return true;
+    });
+  });
+
+  it("renews what is used at half of its life, and only that", async () => {
+    const clock = new FakeClock();
+    await using api = await agent(clock);
+    await using source = await JwtSource.open({ endpoint: api.endpoint, clock });
+    const first = await source.svid({ audience: "used" });
+    await source.svid({ audience: "unused" });
+    await source.svid({ audience: "used" });
+    const renewed = changed(source);
+    await clock.advance(30_000);
+    await renewed;
+    const second = await source.svid({ audience: "used" });
+    assert.ok(second.expiresAt > first.expiresAt);
+    assert.equal(api.jwtCalls, 3);
+  });
+
+  it("serves the last token through an outage, then fails closed, then recovers", async () => {
+    const clock = new FakeClock();
+    await using api = await agent(clock);
+    await using source = await JwtSource.open({ endpoint: api.endpoint, clock, audiences: ["a"] });
+    const first = await source.svid({ audience: "a" });
+    await api.disappear();
+    await clock.advance(30_000);
+    assert.equal(await problem(source), "ERR_WORKLOAD_API_UNAVAILABLE");
+    assert.equal(await source.svid({ audience: "a" }), first);
+    await clock.advance(30_000);
+    await assert.rejects(source.svid({ audience: "a" }), { code: "ERR_SOURCE_EXPIRED" });
+    await api.listen();
+    assert.notEqual(await source.svid({ audience: "a" }), first);
+    assert.equal(source.health.isConnected, true);
+  });
+
+  it("drops a token that is denied at its renewal", async () => {
+    const clock = new FakeClock();
+    await using api = await agent(clock);
+    await using source = await JwtSource.open({ endpoint: api.endpoint, clock, audiences: ["a"] });
+    api.mint = () => [];
+    const withdrawn = changed(source);
+    await clock.advance(30_000);
+    await withdrawn;
+    await assert.rejects(source.svid({ audience: "a" }), { code: "ERR_WORKLOAD_API_DENIED" });
+  });
+
+  it("refuses what is not what it asked for", async () => {
+    const clock = new FakeClock();
+    await using api = await agent(clock);
+    await using source = await JwtSource.open({ endpoint: api.endpoint, clock });
+    const now = Math.floor(clock.now() / 1000);
+    for (const [id, audience, expiresAt] of [
+      [web, ["other"], now + 60],
+      [db, ["a"], now + 60],
+      [web, ["a"], now - 1],
+    ] as const) {
+      const token = authority.jwtSvid(id, audience, now - 60, expiresAt);
+      api.mint = () => [{ id: web, token, hint: "", audience, claims: {} }];
+      await assert.rejects(source.svid({ audience: "a" }), { code: "ERR_WORKLOAD_API_MALFORMED" });
+    }
+  });
+
+  it("says at opening for which audience no token came", async () => {
+    await using api = await FakeWorkloadApi.start();
+    await assert.rejects(JwtSource.open({ endpoint: api.endpoint, audiences: ["db"], timeoutMs: 100 }), (error) => {
+      assert.ok(error instanceof Error && error.cause instanceof Error);
+      assert.equal(Reflect.get(error, "code"), "ERR_SOURCE_TIMEOUT");
+      assert.match(error.message, /no JWT-SVID for db came within 100 ms/);
+      assert.match(error.cause.message, /no identity issued/);
+      return true;
+    });
+  });
+
+  it("lets a caller give up alone, and everybody when it is closed", async () => {
+    const clock = new FakeClock();
+    await using api = await agent(clock);
+    const source = await JwtSource.open({ endpoint: api.endpoint, clock });
+    const enough = new Error("enough");
+    const stop = new AbortController();
+    const impatient = source.svid({ audience: "a", signal: stop.signal });
+    const patient = source.svid({ audience: "a" });
+    stop.abort(enough);
+    await assert.rejects(impatient, enough);
+    assert.deepEqual((await patient).audience, ["a"]);
+    const late = source.svid({ audience: "b" });
+    await Promise.all([assert.rejects(late, { code: "ERR_SOURCE_CLOSED" }), source.close()]);
+    await assert.rejects(source.svid({ audience: "a" }), { code: "ERR_SOURCE_CLOSED" });
+  });
+});

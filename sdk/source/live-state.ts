@@ -1,0 +1,124 @@
+import type { Clock } from "../../runtime/core/index.ts";
+import type { WatchOptions } from "../client/workload-api-client.ts";
+import { WorkloadError } from "../errors.ts";
+import { notify } from "./notify.ts";
+
+/** How a source is doing. */
+export interface SourceHealth {
+  /** The Workload API answered last; `false` while it cannot be reached or refuses. */
+  readonly isConnected: boolean;
+  /** Milliseconds since the last update. */
+  readonly ageMs: number;
+  readonly lastProblem: WorkloadError | undefined;
+}
+
+export type Unsubscribe = () => void;
+
+interface LiveStateOptions<State> {
+  /** What is waited for, as the time-out names it: "no … came within". */
+  readonly what: string;
+  readonly clock: Clock;
+  readonly watch: (options: WatchOptions) => AsyncIterable<State>;
+  /** Says why a state does not do: it is kept, but `start` waits for a better one. */
+  readonly judge?: (state: State) => WorkloadError | undefined;
+}
+
+/**
+ * The newest state of one stream of the Workload API. An outage changes nothing, a denial withdraws the state
+ * (SPIFFE_Workload_API §4.4, §13.5), and an update that is not legal is discarded.
+ */
+export class LiveState<State> {
+  readonly #options: LiveStateOptions<State>;
+  readonly #abort = new AbortController();
+  readonly #listeners = new Set<() => void>();
+  #state: State | undefined;
+  #updatedAt = 0;
+  #isConnected = false;
+  #isUsable = false;
+  #lastProblem: WorkloadError | undefined;
+  #running: Promise<void> = Promise.resolve();
+
+  constructor(options: LiveStateOptions<State>) {
+    this.#options = options;
+  }
+
+  get state(): State | undefined {
+    return this.#state;
+  }
+
+  get isClosed(): boolean {
+    return this.#abort.signal.aborted;
+  }
+
+  get health(): SourceHealth {
+    return {
+      isConnected: this.#isConnected,
+      ageMs: this.#options.clock.now() - this.#updatedAt,
+      lastProblem: this.#lastProblem,
+    };
+  }
+
+  onChange(listener: () => void): Unsubscribe {
+    this.#listeners.add(listener);
+    return () => void this.#listeners.delete(listener);
+  }
+
+  /** Resolves with the first state that does. Rejects as `X509Source.open` does; the caller closes then. */
+  start({ timeoutMs = 30_000, signal }: { readonly timeoutMs?: number; readonly signal?: AbortSignal }): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const timer = this.#options.clock.setTimer(timeoutMs, () => {
+        const message = `no ${this.#options.what} came within ${timeoutMs} ms`;
+        settle(() => reject(new WorkloadError("ERR_SOURCE_TIMEOUT", message, { cause: this.#lastProblem })));
+      });
+      const onAbort = (): void => settle(() => reject(signal?.reason));
+      const stopListening = this.onChange(() => {
+        if (this.#isUsable) settle(resolve);
+      });
+      const settle = (how: () => void): void => {
+        timer.cancel();
+        signal?.removeEventListener("abort", onAbort);
+        stopListening();
+        how();
+      };
+      signal?.addEventListener("abort", onAbort, { once: true });
+      if (signal?.aborted === true) onAbort();
+      this.#running = this.#follow().catch((error: unknown) => {
+        this.#isConnected = false;
+        this.#lastProblem = error instanceof WorkloadError ? error : undefined;
+        settle(() => reject(error));
+      });
+    });
+  }
+
+  /** Ends the stream; resolves when it has ended. Idempotent. */
+  async close(): Promise<void> {
+    this.#abort.abort();
+    await this.#running;
+    this.#listeners.clear();
+  }
+
+  async #follow(): Promise<void> {
+    const { watch } = this.#options;
+    for await (const state of watch({ signal: this.#abort.signal, onProblem: (problem) => this.#onProblem(problem) }))
+      this.#onUpdate(state);
+  }
+
+  #onUpdate(state: State): void {
+    this.#isConnected = true;
+    this.#updatedAt = this.#options.clock.now();
+    this.#state = state;
+    this.#lastProblem = this.#options.judge?.(state);
+    this.#isUsable = this.#lastProblem === undefined;
+    notify(this.#listeners);
+  }
+
+  #onProblem(problem: WorkloadError): void {
+    this.#lastProblem = problem;
+    if (problem.code === "ERR_WORKLOAD_API_MALFORMED") return;
+    this.#isConnected = false;
+    if (problem.code !== "ERR_WORKLOAD_API_DENIED" || this.#state === undefined) return;
+    this.#state = undefined;
+    this.#isUsable = false;
+    notify(this.#listeners);
+  }
+}
