@@ -10,7 +10,9 @@ export type CliErrorCode =
   | "ERR_NO_ANSWER"
   | "ERR_SERVER_NOT_VERIFIED"
   | "ERR_NO_SUCH_IDENTITY"
-  | "ERR_NOT_CONFIRMED";
+  | "ERR_NOT_CONFIRMED"
+  | "ERR_OTHER_TRUST_DOMAIN"
+  | "ERR_MIRROR_STATE";
 
 /** Code → meaning and fix, for docs/errors.md. */
 export const cliErrorSpecs: Readonly<Record<CliErrorCode, { readonly meaning: string; readonly fix: string }>> = {
@@ -58,5 +60,14 @@ export const cliErrorSpecs: Readonly<Record<CliErrorCode, { readonly meaning: st
   ERR_NOT_CONFIRMED: {
     meaning: "The question whether to go on was not answered with yes; nothing was changed.",
     fix: "answer yes, or give --yes when nobody is there to ask",
+  },
+  ERR_OTHER_TRUST_DOMAIN: {
+    meaning: "The two servers are of different trust domains; nothing was copied.",
+    fix: "check --from and --socket; to trust another trust domain, federate with it",
+  },
+  ERR_MIRROR_STATE: {
+    meaning:
+      "The file in which migrate trust remembers what each server had cannot be read or written, or is another's.",
+    fix: "correct what the message names; without the file an authority that was revoked could be copied back",
   },
 };

@@ -72,7 +72,7 @@ export function createProgram(context: CommandContext, finish: (code: number) =>
   addAuthorityCommands(program, context);
   addMintCommands(program, context);
   addApiCommands(program, context, finish);
-  addMigrateCommands(program, context);
+  addMigrateCommands(program, context, finish);
   addCompletionCommand(program, context);
   return program;
 }

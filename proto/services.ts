@@ -138,7 +138,7 @@ export const localAuthorityService: ServiceMethods<LocalAuthorityDefinition> =
 export const revocationService: ServiceMethods<RevocationDefinition> = sources.service<RevocationDefinition>(
   "countersign/server/localauthority/v1/revocation.proto",
   "countersign.server.localauthority.v1.Revocation",
-  ["CheckRevocation", "Revoke"],
+  ["CheckRevocation", "Revoke", "Distrust"],
 );
 
 export const syncService: ServiceMethods<SyncDefinition> = sources.service<SyncDefinition>(

@@ -38,6 +38,7 @@ import { getLogger } from "./logger/get-logger.ts";
 import { resetLogLevel } from "./logger/reset-log-level.ts";
 import { setLogLevel } from "./logger/set-log-level.ts";
 import { checkRevocation } from "./revocation/check-revocation.ts";
+import { distrust } from "./revocation/distrust.ts";
 import { revoke } from "./revocation/revoke.ts";
 import type { RpcDeclaration } from "./rpc.ts";
 import { batchNewX509Svid } from "./svid/batch-new-x509-svid.ts";
@@ -80,6 +81,7 @@ export const servedRpcs: readonly RpcDeclaration<never, never>[] = [
   countEntries,
   createJoinToken,
   deleteAgent,
+  distrust,
   getAgent,
   getAuthorizedEntries,
   getBundle,

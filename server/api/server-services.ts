@@ -12,6 +12,7 @@ import type { BatchUpdateEntryNeeds } from "./entry/batch-update-entry.ts";
 import type { SyncAuthorizedEntriesNeeds } from "./entry/sync-authorized-entries.ts";
 import type { CheckNeeds } from "./health/check.ts";
 import type { LoggerNeeds } from "./logger/logger-levels.ts";
+import type { DistrustNeeds } from "./revocation/distrust.ts";
 import type { RevocationNeeds } from "./revocation/revoke.ts";
 import type { AuthorizedNeeds } from "./svid/authorized.ts";
 import type { ListConnectionsNeeds } from "./sync/list-connections.ts";
@@ -30,6 +31,7 @@ export type CoreServices = AttestAgentNeeds &
   BatchUpdateEntryNeeds &
   CheckNeeds &
   CreateJoinTokenNeeds &
+  DistrustNeeds &
   Omit<GetInfoNeeds, keyof HostServices> &
   DownstreamNeeds &
   GetAgentNeeds &

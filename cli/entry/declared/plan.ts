@@ -51,7 +51,8 @@ export function planOf(
   return { create, update, remove, unchanged: both.length - update.length, problems };
 }
 
-function changesBetween(before: EntryDocument, after: EntryDocument): readonly Change[] {
+/** By field, of two entries. */
+export function changesBetween(before: EntryDocument, after: EntryDocument): readonly Change[] {
   const [left, right] = [
     new Map<string, unknown>(Object.entries(before)),
     new Map<string, unknown>(Object.entries(after)),

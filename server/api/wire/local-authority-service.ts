@@ -1,4 +1,5 @@
 import { encodeAuthorityId, encodeAuthorityState } from "../../../proto/convert/authority.ts";
+import { encodeBundle } from "../../../proto/convert/bundle.ts";
 import { decodeRevocable, encodeObstacle, encodeRevocationCheck } from "../../../proto/convert/revocation.ts";
 import { localAuthorityService, revocationService } from "../../../proto/services.ts";
 import type { AuthorityStates } from "../../authority/ports.ts";
@@ -10,6 +11,7 @@ import { revokeX509UpstreamAuthority } from "../localauthority/revoke-upstream-a
 import { taintJwtAuthority, taintX509Authority } from "../localauthority/taint-authority.ts";
 import { taintX509UpstreamAuthority } from "../localauthority/taint-upstream-authority.ts";
 import { checkRevocation } from "../revocation/check-revocation.ts";
+import { distrust } from "../revocation/distrust.ts";
 import { type RevocationResult, revoke } from "../revocation/revoke.ts";
 import { type Registration, serveUnary } from "./registration.ts";
 
@@ -101,6 +103,17 @@ export function serveRevocationService(to: Registration): void {
       obstacles: obstacles.map(encodeObstacle),
       unknowns: [...unknowns],
     }),
+  );
+  serveUnary(
+    to,
+    revocationService.Distrust,
+    distrust,
+    ({ subject_key_ids, jwt_key_ids, remove }) => ({
+      subjectKeyIds: subject_key_ids,
+      jwtKeyIds: jwt_key_ids,
+      action: remove ? ("remove" as const) : ("taint" as const),
+    }),
+    (bundle) => ({ bundle: encodeBundle(bundle) }),
   );
 }
 

@@ -43,6 +43,7 @@ const forAdministrators: Readonly<Record<string, Attempt>> = {
   ...localAuthorityAttempts(),
   CheckRevocation: (channel) => channel.unary(revocationService.CheckRevocation, {}),
   Revoke: (channel) => channel.unary(revocationService.Revoke, {}),
+  Distrust: (channel) => channel.unary(revocationService.Distrust, {}),
 };
 
 /** All but the ones for WIT keys. */

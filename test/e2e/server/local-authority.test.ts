@@ -2,8 +2,10 @@ import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
 import { buildCsr, generateKey } from "../../../certs/index.ts";
 import { agentService, bundleService, localAuthorityService, revocationService } from "../../../proto/services.ts";
+import { TrustDomain } from "../../../spiffe/index.ts";
 import type { RpcChannel } from "../../../transport/index.ts";
 import { SyncingAgent } from "../../fakes/syncing-agent.ts";
+import { TestAuthority } from "../../fakes/test-authority.ts";
 import { type TestAgent, TestServer } from "../../fakes/test-server.ts";
 
 const service = localAuthorityService;
@@ -157,5 +159,42 @@ describe("the local authorities over the wire", () => {
         code: "ERR_MALFORMED_REQUEST",
       });
     }
+  });
+
+  it("distrusts what AppendBundle put into the bundle, and never its own authorities that way", async () => {
+    const { admin } = world;
+    const authority = new TestAuthority(TrustDomain.parse("example.org"), {
+      notBeforeMs: Date.now() - 1_000,
+      notAfterMs: Date.now() + 60_000,
+    });
+    const appended = { subject_key_ids: [authority.certificate.subjectKeyId ?? ""], jwt_key_ids: ["appended"] };
+    const key = { public_key: Buffer.from(authority.jwtAuthority().spkiDer), key_id: "appended", expires_at: "0" };
+    await admin.unary(bundleService.AppendBundle, {
+      x509_authorities: [{ asn1: Buffer.from(authority.certificate.der) }],
+      jwt_authorities: [key],
+    });
+    const distrust = (request: object) => admin.unary(revocationService.Distrust, request);
+    const tainted = await distrust(appended);
+    const marked = [...(tainted.bundle?.x509_authorities ?? []), ...(tainted.bundle?.jwt_authorities ?? [])];
+    assert.ok(marked.filter((one) => one.tainted).length >= 2);
+    const before = await admin.unary(bundleService.GetBundle, {});
+    const x509 = (await admin.unary(service.GetX509AuthorityState, {})).active?.authority_id ?? "";
+    const jwt = (await admin.unary(service.GetJWTAuthorityState, {})).active?.authority_id ?? "";
+    for (const remove of [false, true]) {
+      for (const request of [
+        {},
+        { subject_key_ids: [""] },
+        { ...appended, subject_key_ids: [x509] },
+        { ...appended, jwt_key_ids: [jwt] },
+      ])
+        await assert.rejects(distrust({ ...request, remove }), { code: "ERR_AUTHORITY_ID" });
+    }
+    assert.deepEqual(await admin.unary(bundleService.GetBundle, {}), before);
+    const { bundle } = await distrust({ ...appended, remove: true });
+    assert.deepEqual(
+      [bundle?.x509_authorities.length, bundle?.jwt_authorities.length],
+      [before.x509_authorities.length - 1, before.jwt_authorities.length - 1],
+    );
+    assert.deepEqual((await distrust({ ...appended, remove: true })).bundle, bundle, "again: nothing changes");
   });
 });
