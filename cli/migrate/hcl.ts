@@ -17,7 +17,7 @@ export interface HclItem {
 }
 
 const maxDepth = 64;
-/** Far above any configuration; each problem is found by counting lines from the start. */
+/** Far above any configuration. */
 const maxLength = 1024 * 1024;
 
 /**
@@ -38,6 +38,9 @@ class Parser {
   readonly #text: string;
   #at = 0;
   #depth = 0;
+  /** Up to where lines have been counted, and the number of the line there. */
+  #countedTo = 0;
+  #lines = 1;
 
   constructor(text: string) {
     this.#text = text;
@@ -133,7 +136,7 @@ class Parser {
     if (!start.startsWith("<<-")) return body;
     const lines = body.split("\n");
     const indents = lines.filter((line) => line.trim() !== "").map((line) => /^[ \t]*/.exec(line)?.[0].length ?? 0);
-    const indent = Math.min(...indents, Number.POSITIVE_INFINITY);
+    const indent = indents.reduce((least, one) => Math.min(least, one), Number.POSITIVE_INFINITY);
     return lines.map((line) => line.slice(Math.min(indent, line.length))).join("\n");
   }
 
@@ -154,8 +157,14 @@ class Parser {
     return found;
   }
 
+  /** Of where the parser is. Each line break is counted once, however many items ask. */
   #line(): number {
-    return this.#text.slice(0, this.#at).split("\n").length;
+    for (;;) {
+      const next = this.#text.indexOf("\n", this.#countedTo);
+      if (next === -1 || next >= this.#at) return this.#lines;
+      this.#countedTo = next + 1;
+      this.#lines += 1;
+    }
   }
 
   #fail(problem: string): never {

@@ -147,6 +147,25 @@ describe("a configuration of SPIRE's", () => {
     assert.deepEqual([...new Set(outcomes.map(({ verdict }) => verdict))], ["kept"]);
   });
 
+  it("may be as long as a file of ours: lines are counted once, and a text may have any number of them", () => {
+    const items = 40_000;
+    const text = `${"a = 1\n".repeat(items)}b = <<-END\n${"  x\n".repeat(200_000)}END\nc = 2\n`;
+    const parsed = parseHcl(text).items;
+    assert.deepEqual(
+      parsed.slice(-3).map(({ key, line }) => [key, line]),
+      [
+        ["a", items],
+        ["b", items + 1],
+        ["c", items + 200_003],
+      ],
+    );
+    assert.match(String(parsed.at(-2)?.value), /^x\nx\n/);
+    assert.throws(() => parseHcl(`${text}d = `), {
+      code: "ERR_CONFIG",
+      message: new RegExp(`line ${items + 200_004}:`),
+    });
+  });
+
   it("says when a variable is not filled in", () => {
     const { outcomes } = convertText('server { data_dir = "$HOME/x" trust_domain = "$TD" }').converted;
     for (const { why } of outcomes) assert.match(why ?? "", /variable/);

@@ -61,7 +61,6 @@ export class Poller {
     const timeoutMs = agentLimits.callTimeoutMs.value;
     const { trustDomain } = held.ownBundle();
     const failed = new Set<string>();
-    const own = this.#orKeep(trustDomain, failed, signal, () => link.getBundle({ signal, timeoutMs }));
     const federated: SpiffeBundle[] = [];
     const waiting = [...federatedDomains(answer, held)];
     const worker = async (): Promise<void> => {
@@ -70,8 +69,12 @@ export class Poller {
         if (bundle !== undefined) federated.push(bundle);
       }
     };
-    await Promise.all(Array.from({ length: agentLimits.federatedBundlesAtOnce.value }, worker));
-    return { own: await own, federated, failed };
+    // All are waited for at once: when the stream is left, each of them rejects, and what nobody waits for ends the process.
+    const [own] = await Promise.all([
+      this.#orKeep(trustDomain, failed, signal, () => link.getBundle({ signal, timeoutMs })),
+      ...Array.from({ length: agentLimits.federatedBundlesAtOnce.value }, worker),
+    ]);
+    return { own, federated, failed };
   }
 
   #federated(domain: TrustDomain, signal: AbortSignal): () => Promise<SpiffeBundle | undefined> {
