@@ -39,6 +39,10 @@ const tcp: LimitTable<keyof ListenerLimits> = {
     value: 64 * mebibyte,
     reason: 'a page of everything ("page size 0"); clients of ours take as much',
   },
+  maxUnreadBytesPerPeer: {
+    value: 256 * mebibyte,
+    reason: "answers that one agent or address has not read; four of the largest, or the bundle for a rack of agents",
+  },
   maxHalfOpen: {
     value: 512,
     reason: "unfinished handshakes; one more drops the oldest, which has had its time when it is honest",
@@ -55,6 +59,10 @@ const workloadSocket: LimitTable<keyof ListenerLimits> = {
   maxSendMessageBytes: {
     value: 16 * mebibyte,
     reason: "many identities with many bundles; clients' own default is 4 MiB",
+  },
+  maxUnreadBytesPerPeer: {
+    value: 1024 * mebibyte,
+    reason: "answers that one uid has not read: at a rotation each of its processes gets one at once",
   },
   maxHalfOpen: {
     value: 4_096,
@@ -74,6 +82,7 @@ const adminSocket: LimitTable<keyof ListenerLimits> = {
     value: 64 * mebibyte,
     reason: 'a page of everything ("page size 0"), as over TCP; larger answers are asked for in pages',
   },
+  maxUnreadBytesPerPeer: { value: 256 * mebibyte, reason: "answers that one uid has not read; four of the largest" },
   maxHalfOpen: { value: 512, reason: "as many as may connect at all" },
   maxConnectionsPerPeer: { value: 256, reason: "one uid; scripts that run many commands at once" },
   maxConnections: { value: 512, reason: "administrators are few" },

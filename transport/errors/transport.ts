@@ -50,8 +50,9 @@ export const transportErrors: ErrorTable<
   },
   ERR_TOO_MANY_BYTES: {
     status: "resourceExhausted",
-    meaning: "The requests that this caller, or all callers, have on their way take as much memory as they may.",
-    fix: "send fewer or smaller requests at once, and call again later",
+    meaning:
+      "The requests that this caller, or all callers, have on their way take as much memory as they may; or the answers that this caller has not read yet do.",
+    fix: "read what was answered, send fewer or smaller requests at once, and call again later",
   },
   ERR_REQUEST_STALLED: {
     status: "deadlineExceeded",

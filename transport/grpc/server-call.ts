@@ -4,8 +4,8 @@ import { commonErrors } from "../errors/common.ts";
 import { grpcStatus, ServiceError } from "../errors/service-error.ts";
 import { transportErrors } from "../errors/transport.ts";
 import type { Peer } from "../peer.ts";
+import type { ByteShare } from "../server/byte-budget.ts";
 import type { RpcServerDeps } from "../server/options.ts";
-import type { ReceiveShare } from "../server/receive-budget.ts";
 import { FrameReader, frameMessage } from "./frame.ts";
 import { MessageQueue } from "./message-queue.ts";
 import { encodeMessageText } from "./message-text.ts";
@@ -35,7 +35,8 @@ const callerGone = transportErrors.error("ERR_CALL_CANCELLED", "the caller went 
 export interface CallOwner {
   readonly peer: Peer;
   readonly deps: RpcServerDeps;
-  readonly receiving: ReceiveShare;
+  readonly receiving: ByteShare;
+  readonly sending: ByteShare;
   /** The stream is closed for good; called once. */
   onClosed(call: ServerCall): void;
 }
@@ -59,6 +60,7 @@ export class ServerCall implements WireCall, RpcContext {
   #deadlineAtMs: number | undefined;
   #deadlineTimer: Timer | undefined;
   #abort: AbortController | undefined;
+  #isClosed = false;
   /** Set once the outcome is decided; what comes later does not change it. */
   #outcome: { readonly error: ServiceError | undefined } | undefined;
   #pendingWrites = 0;
@@ -67,6 +69,8 @@ export class ServerCall implements WireCall, RpcContext {
   /** As counted in the connection's share. */
   #heldBytes = 0;
   #answer: Buffer | undefined;
+  /** Of answers, as counted in the connection's share. */
+  #unreadBytes = 0;
 
   constructor(stream: ServerHttp2Stream, path: string, rawHeaders: readonly string[], owner: CallOwner) {
     this.method = path;
@@ -159,11 +163,13 @@ export class ServerCall implements WireCall, RpcContext {
   send(message: Uint8Array): Promise<void> {
     if (this.#outcome !== undefined || this.#stream.destroyed) return Promise.reject(this.#endReason());
     const framed = this.#frame(message);
+    this.#holdUnread(framed.length);
     this.#sendHeaders();
     this.#pendingWrites += 1;
     return new Promise((resolve, reject) => {
       this.#stream.write(framed, (error) => {
         this.#pendingWrites -= 1;
+        this.#holdUnread(-framed.length);
         if (this.#outcome !== undefined || (error !== undefined && error !== null)) reject(this.#endReason());
         else resolve();
       });
@@ -172,7 +178,19 @@ export class ServerCall implements WireCall, RpcContext {
 
   answer(message: Uint8Array): void {
     if (this.#answer !== undefined) throw new Error("the handler gave a second answer");
-    this.#answer = this.#frame(message);
+    const framed = this.#frame(message);
+    this.#holdUnread(framed.length);
+    this.#answer = framed;
+  }
+
+  /** Who asks for more and more and reads nothing must not fill memory. What is left at the end goes with the stream. */
+  #holdUnread(bytes: number): void {
+    if (this.#isClosed) return;
+    if (bytes > 0 && !this.#owner.sending.take(bytes)) {
+      throw transportErrors.error("ERR_TOO_MANY_BYTES", "too many bytes of answers wait to be read by this caller");
+    }
+    if (bytes < 0) this.#owner.sending.give(-bytes);
+    this.#unreadBytes += bytes;
   }
 
   #frame(message: Uint8Array): Buffer {
@@ -319,6 +337,8 @@ export class ServerCall implements WireCall, RpcContext {
 
   #onStreamClosed(): void {
     if (this.#outcome === undefined) this.end(callerGone);
+    this.#isClosed = true;
+    this.#owner.sending.give(this.#unreadBytes);
     const { metrics, name, clock, router } = this.#owner.deps;
     const method = router.method(this.method);
     const label = method === undefined ? "unknown" : this.method;

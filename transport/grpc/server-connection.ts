@@ -10,8 +10,8 @@ import { commonErrors } from "../errors/common.ts";
 import type { ServiceError } from "../errors/service-error.ts";
 import { transportErrors } from "../errors/transport.ts";
 import type { Peer } from "../peer.ts";
+import type { ByteShare } from "../server/byte-budget.ts";
 import type { RpcServerDeps } from "../server/options.ts";
-import type { ReceiveShare } from "../server/receive-budget.ts";
 import { notGrpc, ServerCall } from "./server-call.ts";
 
 /** RFC 9113 §6.8: says that a connection is about to leave while every call on its way is still taken. */
@@ -21,7 +21,8 @@ const noStreamRefused = 2 ** 31 - 1;
 export class ServerConnection {
   readonly peer: Peer;
   readonly deps: RpcServerDeps;
-  readonly receiving: ReceiveShare;
+  readonly receiving: ByteShare;
+  readonly sending: ByteShare;
   readonly #session: ServerHttp2Session;
   readonly #calls = new Set<ServerCall>();
   readonly #onGone: (connection: ServerConnection) => void;
@@ -37,6 +38,7 @@ export class ServerConnection {
     this.peer = peer;
     this.deps = deps;
     this.receiving = deps.receiving.shareOf(peer);
+    this.sending = deps.sending.shareOf(peer);
     this.#onGone = onGone;
     this.#bornMs = deps.clock.monotonic();
     this.#idleSinceMs = this.#bornMs;

@@ -26,18 +26,27 @@ function endless(sent: { messages: number }): RpcRouter {
     });
 }
 
-/** Calls `Watch` and never reads the answers. */
-function stall(path: string, streams: number): ClientHttp2Session {
-  const session = connectHttp2("http://localhost", { createConnection: () => connect(path) });
+/** Calls `method` and never reads the answers. `onStatus` hears of each call's first headers. */
+function stall(
+  path: string,
+  streams: number,
+  method = healthService.Watch.path,
+  onStatus: (status: unknown) => void = () => {},
+): ClientHttp2Session {
+  const session = connectHttp2("http://localhost", {
+    createConnection: () => connect(path),
+    settings: { initialWindowSize: 1024 },
+  });
   session.on("error", () => {});
   for (let index = 0; index < streams; index += 1) {
     const stream = session.request({
       ":method": "POST",
-      ":path": healthService.Watch.path,
+      ":path": method,
       "content-type": "application/grpc",
       te: "trailers",
     });
     stream.on("error", () => {});
+    stream.on("response", (headers) => onStatus(headers["grpc-status"]));
     stream.pause();
     stream.end(frameMessage(Buffer.alloc(0)));
   }
@@ -93,6 +102,32 @@ describe("readers that do not read", () => {
       { code: "ERR_SEND_QUEUE_FULL" },
     );
     channel.close();
+  });
+
+  it("get no more answers than they may leave unread, over all their connections, until they read or go", async () => {
+    const answerBytes = 100_000;
+    const router = new RpcRouter()
+      .unary(entryService.GetEntry, async () => ({ id: "e".repeat(answerBytes) }))
+      .serverStream(healthService.Watch, async (_request, _context, sink) => sink.send(Buffer.alloc(answerBytes)));
+    const limits = { ...transportLimits.workloadSocket, maxUnreadBytesPerPeer: 4.5 * answerBytes };
+    for (const path of [entryService.GetEntry.path, healthService.Watch.path]) {
+      await using service = await UnixService.start({ router, limits });
+      const statuses: unknown[] = [];
+      const sessions = [0, 1].map(() => stall(service.path, 5, path, (status) => statuses.push(status)));
+      while (statuses.length < 10) await turn();
+      // No status yet: the answer is on its way.
+      assert.deepEqual(statuses.map(String).sort(), [
+        ...Array.from({ length: 6 }, () => "8"),
+        ...Array(4).fill("undefined"),
+      ]);
+      const honest = service.dial();
+      await assert.rejects(honest.unary(entryService.GetEntry, {}), { code: "ERR_TOO_MANY_BYTES" });
+      for (const session of sessions) session.destroy();
+      while (service.listener.calls() > 0) await turn();
+      for (let round = 0; round < 20; round += 1) {
+        assert.equal((await honest.unary(entryService.GetEntry, {})).id.length, answerBytes);
+      }
+    }
   });
 
   it("pay for it themselves when they are clients of ours: a slow reader holds the server back, not memory", async () => {

@@ -60,6 +60,8 @@ export interface ListenerLimits {
   readonly maxReceivingBytes: number;
   readonly maxReceivingBytesPerPeer: number;
   readonly maxSendMessageBytes: number;
+  /** Memory for answers that one peer has not read yet, over all its connections. */
+  readonly maxUnreadBytesPerPeer: number;
   /** TLS handshake and HTTP/2 preface, milliseconds. */
   readonly handshakeTimeoutMs: number;
   /** A connection without streams is closed after, and a call whose request does not end; milliseconds. */

@@ -2,9 +2,9 @@ import { noMetrics, silentLogger, systemClock, systemRandom } from "../../runtim
 import type { ServiceError } from "../errors/service-error.ts";
 import type { ListenerLimits } from "../grpc/types.ts";
 import type { Peer } from "../peer.ts";
+import { ByteBudget } from "./byte-budget.ts";
 import { toTransportMetrics } from "./metrics.ts";
 import type { CallAdmission, ListenerOptions, RpcServerDeps } from "./options.ts";
-import { ReceiveBudget } from "./receive-budget.ts";
 
 export type ListenerAddress =
   | { readonly kind: "unix"; readonly path: string }
@@ -35,7 +35,9 @@ export function serverDeps(
     router: options.router,
     limits,
     admission: defaults.admission,
-    receiving: new ReceiveBudget({ total: limits.maxReceivingBytes, perPeer: limits.maxReceivingBytesPerPeer }),
+    receiving: new ByteBudget({ total: limits.maxReceivingBytes, perPeer: limits.maxReceivingBytesPerPeer }),
+    // In all there is no bound: after a restart thousands of honest callers have an answer on its way at once.
+    sending: new ByteBudget({ total: Number.POSITIVE_INFINITY, perPeer: limits.maxUnreadBytesPerPeer }),
     logger: options.logger ?? silentLogger,
     metrics: toTransportMetrics(options.metrics ?? noMetrics),
     clock: options.clock ?? systemClock,

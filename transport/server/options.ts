@@ -2,8 +2,8 @@ import type { Clock, Logger, Metrics, Random } from "../../runtime/core/index.ts
 import type { RpcRouter } from "../grpc/router.ts";
 import type { ListenerLimits } from "../grpc/types.ts";
 import type { Peer } from "../peer.ts";
+import type { ByteBudget } from "./byte-budget.ts";
 import type { TransportMetrics } from "./metrics.ts";
-import type { ReceiveBudget } from "./receive-budget.ts";
 
 /** What every listener takes besides its address. */
 export interface ListenerOptions {
@@ -37,7 +37,10 @@ export interface RpcServerDeps {
   readonly router: RpcRouter;
   readonly limits: ListenerLimits;
   readonly admission: CallAdmission;
-  readonly receiving: ReceiveBudget;
+  /** Requests that are still arriving or not yet answered. */
+  readonly receiving: ByteBudget;
+  /** Answers that were given and wait for their callers to read. */
+  readonly sending: ByteBudget;
   readonly logger: Logger;
   readonly metrics: TransportMetrics;
   readonly clock: Clock;

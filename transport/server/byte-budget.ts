@@ -1,7 +1,7 @@
 import type { Peer } from "../peer.ts";
 
 /** What one connection takes from the budget. */
-export interface ReceiveShare {
+export interface ByteShare {
   /** False: there is no room for them, nothing is counted. */
   take(bytes: number): boolean;
   /** Gives back what was taken. */
@@ -9,11 +9,11 @@ export interface ReceiveShare {
 }
 
 /**
- * Memory for requests that are still arriving or not yet answered, shared by the connections of a listener: so much in
- * all, so much a peer (SPIFFE ID, address, uid). Strangers reach half of it, so that they cannot starve those who are
- * known (by an SVID; on a Unix socket, root).
+ * Memory for messages of one direction, shared by the connections of a listener: so much in all, so much a peer (SPIFFE
+ * ID, address, uid). Strangers reach half of it, so that they cannot starve those who are known (by an SVID; on a Unix
+ * socket, root).
  */
-export class ReceiveBudget {
+export class ByteBudget {
   readonly #total: number;
   readonly #perPeer: number;
   readonly #taken = new Map<string, number>();
@@ -28,7 +28,7 @@ export class ReceiveBudget {
     return this.#sum;
   }
 
-  shareOf(peer: Peer): ReceiveShare {
+  shareOf(peer: Peer): ByteShare {
     const { key, isKnown } = whoIs(peer);
     const reachable = isKnown ? this.#total : this.#total / 2;
     return {

@@ -3,7 +3,7 @@ import { describe, it } from "node:test";
 import { Certificate } from "../../certs/index.ts";
 import { TestPki } from "../../test/fakes/test-pki.ts";
 import type { Peer } from "../peer.ts";
-import { ReceiveBudget } from "./receive-budget.ts";
+import { ByteBudget } from "./byte-budget.ts";
 
 const pki = TestPki.create("a.org");
 
@@ -21,9 +21,9 @@ function process(uid: number): Peer {
   return { kind: "unix", connectionId: "1", pid: 1, uid, gid: 0, groups: [], process: handle };
 }
 
-describe("ReceiveBudget", () => {
+describe("ByteBudget", () => {
   it("gives a peer its part, over all its connections, and takes back", () => {
-    const budget = new ReceiveBudget({ total: 100, perPeer: 30 });
+    const budget = new ByteBudget({ total: 100, perPeer: 30 });
     const [one, two] = [budget.shareOf(stranger("192.0.2.1")), budget.shareOf(stranger("192.0.2.1"))];
     assert.equal(one.take(30), true);
     assert.equal(two.take(1), false);
@@ -38,7 +38,7 @@ describe("ReceiveBudget", () => {
       [known("/agent"), ["1", "2", "3"].map(stranger)],
       [process(0), [1, 2, 3].map(process)],
     ] as const) {
-      const budget = new ReceiveBudget({ total: 100, perPeer: 30 });
+      const budget = new ByteBudget({ total: 100, perPeer: 30 });
       const taken = others.map((peer) => budget.shareOf(peer).take(25));
       assert.deepEqual(taken, [true, true, false]);
       assert.equal(budget.shareOf(ours).take(30), true);
@@ -47,7 +47,7 @@ describe("ReceiveBudget", () => {
   });
 
   it("tells peers with SVIDs apart by their id, not by their address", () => {
-    const budget = new ReceiveBudget({ total: 100, perPeer: 30 });
+    const budget = new ByteBudget({ total: 100, perPeer: 30 });
     assert.equal(budget.shareOf(known("/one")).take(30), true);
     assert.equal(budget.shareOf(known("/two")).take(30), true);
     assert.equal(budget.shareOf(known("/one")).take(1), false);
