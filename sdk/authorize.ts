@@ -15,6 +15,18 @@ export type Authorization =
  */
 export type Authorizer = (peer: SpiffeId) => Authorization;
 
+const keys = new WeakMap<Authorizer, string>();
+
+/** What two authorisers that decide alike have in common, where that can be told; else the authoriser itself. */
+export function keyOf(authorize: Authorizer): string | Authorizer {
+  return keys.get(authorize) ?? authorize;
+}
+
+function keyed(authorize: Authorizer, kind: string, of: readonly (string | Authorizer)[]): Authorizer {
+  if (of.every((one) => typeof one === "string")) keys.set(authorize, JSON.stringify([kind, ...of]));
+  return authorize;
+}
+
 const allowed: Authorization = { allow: true };
 
 function refused(code: string, reason: string): Authorization {
@@ -24,23 +36,27 @@ function refused(code: string, reason: string): Authorization {
 /** Exactly this SPIFFE ID; refuses with `ERR_PEER_ID`. Throws `ERR_SPIFFE_ID_…` at once when `expected` is malformed. */
 export function id(expected: SpiffeId | string): Authorizer {
   const wanted = typeof expected === "string" ? SpiffeId.parse(expected) : expected;
-  return (peer) => (peer.equals(wanted) ? allowed : refused("ERR_PEER_ID", `${peer} is not ${wanted}`));
+  return keyed((peer) => (peer.equals(wanted) ? allowed : refused("ERR_PEER_ID", `${peer} is not ${wanted}`)), "id", [
+    wanted.toString(),
+  ]);
 }
 
 /** One of these SPIFFE IDs; refuses with `ERR_PEER_ID`. An empty list accepts nobody. */
 export function oneOf(...expected: readonly (SpiffeId | string)[]): Authorizer {
   const wanted = new Set(expected.map((one) => (typeof one === "string" ? SpiffeId.parse(one) : one).toString()));
-  return (peer) =>
+  const authorize: Authorizer = (peer) =>
     wanted.has(peer.toString())
       ? allowed
       : refused("ERR_PEER_ID", `${peer} is none of the ${wanted.size} accepted ids`);
+  return keyed(authorize, "oneOf", [...wanted].sort());
 }
 
 /** Any member of this trust domain; refuses with `ERR_PEER_TRUST_DOMAIN`. */
 export function memberOf(trustDomain: TrustDomain | string): Authorizer {
   const wanted = typeof trustDomain === "string" ? TrustDomain.parse(trustDomain) : trustDomain;
-  return (peer) =>
+  const authorize: Authorizer = (peer) =>
     peer.isMemberOf(wanted) ? allowed : refused("ERR_PEER_TRUST_DOMAIN", `${peer} is not a member of ${wanted.name}`);
+  return keyed(authorize, "memberOf", [wanted.name]);
 }
 
 /**
@@ -52,27 +68,29 @@ export function pathPrefix(prefix: SpiffeId | string): Authorizer {
   const wanted = typeof prefix === "string" ? SpiffeId.parse(prefix) : prefix;
   if (wanted.path === "") throw new TypeError(`${wanted} has no path; for a whole trust domain there is memberOf`);
   const isMember = memberOf(wanted.trustDomain);
-  return (peer) => {
+  const authorize: Authorizer = (peer) => {
     const decision = isMember(peer);
     if (!decision.allow || peer.equals(wanted) || peer.path.startsWith(`${wanted.path}/`)) return decision;
     return refused("ERR_PEER_PATH", `${peer} is not below ${wanted}`);
   };
+  return keyed(authorize, "pathPrefix", [wanted.toString()]);
 }
 
 /** Both, in this order; the first refusal counts. */
 export function allOf(...authorizers: readonly [Authorizer, ...Authorizer[]]): Authorizer {
-  return (peer) => {
+  const all: Authorizer = (peer) => {
     for (const authorize of authorizers) {
       const decision = authorize(peer);
       if (!decision.allow) return decision;
     }
     return allowed;
   };
+  return keyed(all, "allOf", authorizers.map(keyOf));
 }
 
 /** At least one; the last refusal counts. */
 export function anyOf(...authorizers: readonly [Authorizer, ...Authorizer[]]): Authorizer {
-  return (peer) => {
+  const any: Authorizer = (peer) => {
     let last = refused("ERR_PEER_ID", `${peer} is not accepted`);
     for (const authorize of authorizers) {
       last = authorize(peer);
@@ -80,6 +98,7 @@ export function anyOf(...authorizers: readonly [Authorizer, ...Authorizer[]]): A
     }
     return last;
   };
+  return keyed(any, "anyOf", authorizers.map(keyOf));
 }
 
 /** Your own rule. `false` refuses with `ERR_PEER_REFUSED`; what it throws refuses too. */

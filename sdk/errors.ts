@@ -9,7 +9,8 @@ export type WorkloadErrorCode =
   | "ERR_SOURCE_TIMEOUT"
   | "ERR_SOURCE_CLOSED"
   | "ERR_SOURCE_EXPIRED"
-  | "ERR_PEER_UNAUTHORIZED";
+  | "ERR_PEER_UNAUTHORIZED"
+  | "ERR_PLAIN_HTTP";
 
 export interface WorkloadErrorOptions {
   readonly cause?: unknown;
@@ -85,5 +86,9 @@ export const workloadErrorSpecs: Readonly<
   ERR_PEER_UNAUTHORIZED: {
     meaning: "The peer proved an identity that `authorize` did not accept.",
     fix: "compare the id in the message with the authoriser",
+  },
+  ERR_PLAIN_HTTP: {
+    meaning: "The request, or a redirection that answered it, goes to an address without TLS; it was not sent.",
+    fix: "use an https address; a bearer token may go over plain http to a loopback address only",
   },
 };

@@ -46,6 +46,16 @@ export type { JwtSvid } from "./source/jwt-svid.ts";
 export type { SourceHealth, Unsubscribe } from "./source/live-state.ts";
 export type { SourceOptions } from "./source/source-options.ts";
 export { X509Source, type X509SourceOptions } from "./source/x509-source.ts";
+export type { ConnectionRefusal, VerifiedServerOptions } from "./tls/accept.ts";
+export type { VerifiedClientOptions } from "./tls/dial.ts";
+export type { SourceFetchOptions } from "./tls/fetcher.ts";
+export {
+  type ConnectHttp2Options,
+  connectHttp2,
+  createHttp2SecureServer,
+  type Http2ServerOptions,
+} from "./tls/http2.ts";
 export { createHttpsAgent, type HttpsAgentOptions } from "./tls/https-agent.ts";
-export { type ConnectionRefusal, createHttpsServer, type HttpsServerOptions } from "./tls/https-server.ts";
+export { createHttpsServer, type HttpsServerOptions, httpsServerFactory } from "./tls/https-server.ts";
 export { type Peer, peerOf } from "./tls/peers.ts";
+export { type ConnectTlsOptions, connectTls, createTlsServer, type TlsServerOptions } from "./tls/tls.ts";

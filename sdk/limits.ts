@@ -6,4 +6,12 @@ export const workloadLimits = {
   },
   jwtRenewMinMs: { value: 1_000, reason: "a token of a few seconds must not be renewed without end" },
   jwtFetchTimeoutMs: { value: 10_000, reason: "a request that needs a token waits no longer for the Workload API" },
+  handshakeTimeoutMs: { value: 5_000, reason: "a client of a server that we made has this long for its TLS handshake" },
+  serverHalfOpen: { value: 512, reason: "handshakes under way on one server; in a flood the oldest gives way" },
+  serverConnections: { value: 10_000, reason: "connections of one server, where `maxConnections` says nothing else" },
+  fetchPools: {
+    value: 64,
+    reason: "different authorisers of `fetch` with pooled connections; the one unused longest gives way",
+  },
+  connectTimeoutMs: { value: 10_000, reason: "`fetch` waits no longer for a connection, TCP and TLS together" },
 } as const satisfies Readonly<Record<string, { readonly value: number; readonly reason: string }>>;

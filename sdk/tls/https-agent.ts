@@ -1,15 +1,11 @@
 import type { ClientRequestArgs } from "node:http";
 import { Agent, type AgentOptions } from "node:https";
 import type { Duplex } from "node:stream";
-import { connectVerifiedTls } from "../../transport/tls/index.ts";
 import type { Authorizer } from "../authorize.ts";
 import type { X509Source } from "../source/x509-source.ts";
-import { rememberPeer } from "./peers.ts";
-import { verifyPeer } from "./verify-peer.ts";
+import { checkAuthorize, dialVerified, type VerifiedClientOptions } from "./dial.ts";
 
-export interface HttpsAgentOptions {
-  /** Which server is expected. There is no default. */
-  readonly authorize: Authorizer;
+export interface HttpsAgentOptions extends VerifiedClientOptions {
   readonly keepAlive?: boolean;
   readonly maxSockets?: number;
   readonly maxFreeSockets?: number;
@@ -18,14 +14,14 @@ export interface HttpsAgentOptions {
 }
 
 /**
- * An agent for `https.request` and what is built on it. It shows the source's newest SVID and hands a connection over
+ * An agent for `https.request` and what is built on it (the `agent` of a WebSocket of ws, too). It shows the source's newest SVID and hands a connection over
  * only after the server was verified against the bundle of its own trust domain and authorised: not one byte of a
  * request goes to anybody else. The server's host name plays no part.
  *
  * @throws TypeError when `authorize` is missing
  */
 export function createHttpsAgent(source: X509Source, options: HttpsAgentOptions): Agent {
-  if (typeof options?.authorize !== "function") throw new TypeError("createHttpsAgent needs `authorize`");
+  checkAuthorize(options, "createHttpsAgent");
   return new SourceAgent(source, options);
 }
 
@@ -49,17 +45,12 @@ class SourceAgent extends Agent {
     );
   }
 
-  async #connect(options: ClientRequestArgs): Promise<Duplex> {
-    const { svid } = this.#source;
-    const { socket, verified } = await connectVerifiedTls({
+  #connect(options: ClientRequestArgs): Promise<Duplex> {
+    return dialVerified(this.#source, this.#authorize, {
       host: options.host ?? options.hostname ?? "localhost",
       port: Number(options.port ?? 443),
-      identity: { chain: svid.chain.map(({ der }) => der), key: svid.key },
-      verifyPeer: (chain) => verifyPeer(this.#source, this.#authorize, "server", chain),
       alpnProtocols: ["http/1.1"],
       allowsNoAlpn: true,
     });
-    rememberPeer(socket, verified);
-    return socket;
   }
 }

@@ -1,3 +1,4 @@
+import type { Http2Session, Http2Stream } from "node:http2";
 import type { Duplex } from "node:stream";
 import type { Certificate } from "../../certs/index.ts";
 import type { SpiffeId } from "../../spiffe/index.ts";
@@ -10,20 +11,36 @@ export interface Peer {
   readonly chain: readonly Certificate[];
 }
 
-const peers = new WeakMap<Duplex, Peer>();
+const mark = Symbol("countersign peer");
+const peers = new WeakMap<object, Peer>();
 
 /** @internal Called once per connection, before anybody else has the socket. */
 export function rememberPeer(socket: Duplex, peer: Peer): void {
-  peers.set(socket, peer);
+  // A property, because http2 shows its socket behind a proxy only; its value means something to nobody else.
+  const token = {};
+  Object.defineProperty(socket, mark, { value: token });
+  peers.set(token, peer);
 }
 
 /**
- * The peer of a request (on a server of `createHttpsServer`), of a response (through an agent of `createHttpsAgent`), or
- * of such a connection itself. Throws `TypeError` for a connection that none of our factories made: there is no peer
- * to believe in then.
+ * The peer of a request or a response, of an http2 stream or session, or of a connection itself: whatever came through
+ * one of our server or client factories. Throws `TypeError` for anything else and for an http2 session that is over:
+ * there is no peer to believe in then.
  */
-export function peerOf(message: { readonly socket: Duplex } | Duplex): Peer {
-  const peer = peers.get("socket" in message ? message.socket : message);
-  if (peer === undefined) throw new TypeError("this connection was not made by a server or an agent of the SDK");
+export function peerOf(message: { readonly socket: object } | Duplex | Http2Stream | Http2Session): Peer {
+  const token: unknown = Reflect.get(connectionOf(message), mark);
+  const peer = typeof token === "object" && token !== null ? peers.get(token) : undefined;
+  if (peer === undefined) throw new TypeError("this connection was not made by a server or a client of the SDK");
   return peer;
+}
+
+function connectionOf(message: object): object {
+  try {
+    // A request has a `socket`; an http2 stream has a `session`, which has one.
+    const owner = "socket" in message || !("session" in message) ? message : message.session;
+    const socket: unknown = typeof owner === "object" && owner !== null ? Reflect.get(owner, "socket") : undefined;
+    return typeof socket === "object" && socket !== null ? socket : message;
+  } catch (cause) {
+    throw new TypeError("the http2 session is over", { cause });
+  }
 }

@@ -3,7 +3,7 @@ import { type Clock, systemClock } from "../../runtime/core/index.ts";
 import { verifyX509Svid } from "../../spiffe/index.ts";
 import type { Authorization, Authorizer } from "../authorize.ts";
 import { WorkloadError } from "../errors.ts";
-import type { X509Source } from "../source/x509-source.ts";
+import type { IdentitySource } from "../source/identity-source.ts";
 import type { Peer } from "./peers.ts";
 
 /**
@@ -12,7 +12,7 @@ import type { Peer } from "./peers.ts";
  * @throws SpiffeError what is wrong with the chain; WorkloadError ERR_PEER_UNAUTHORIZED, ERR_SOURCE_…
  */
 export function verifyPeer(
-  source: X509Source,
+  source: IdentitySource,
   authorize: Authorizer,
   usage: "client" | "server",
   chain: readonly Certificate[],

@@ -13,7 +13,7 @@ export interface ConnectTlsOptions<Verified> {
   readonly identity?: TlsIdentity;
   /** Judges the server's chain (leaf first, never empty) and throws to refuse it. Before it returned nothing is sent. */
   readonly verifyPeer: (chain: readonly Certificate[]) => Verified;
-  /** The server must choose one of these, unless `allowsNoAlpn` and it knows no ALPN at all. */
+  /** The server must choose one of these, unless `allowsNoAlpn` and it knows no ALPN at all. Empty: no ALPN is offered. */
   readonly alpnProtocols: readonly string[];
   readonly allowsNoAlpn?: boolean;
   readonly signal?: AbortSignal;
@@ -41,7 +41,7 @@ export function connectVerifiedTls<Verified>(options: ConnectTlsOptions<Verified
       port,
       // An IP address is no server name (RFC 6066 §3), and Node 26 refuses it.
       ...(isIP(host) === 0 ? { servername: host } : {}),
-      ALPNProtocols: [...alpnProtocols],
+      ...(alpnProtocols.length === 0 ? {} : { ALPNProtocols: [...alpnProtocols] }),
       secureContext: createSecureContext(secureContextOptions(options.identity)),
       // OpenSSL has no roots and would refuse everybody; `verifyPeer` decides instead, below.
       rejectUnauthorized: false,

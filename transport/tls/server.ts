@@ -100,7 +100,7 @@ class TlsAcceptor<Verified> implements VerifiedTlsServer {
     this.#places = new Quota({ total: limits.maxConnections, perKey: limits.maxConnectionsPerAddress });
     this.#tls = createTlsServer({
       ...secureContextOptions(options.identity()),
-      ALPNProtocols: [...alpnProtocols],
+      ...(alpnProtocols.length === 0 ? {} : { ALPNProtocols: [...alpnProtocols] }),
       requestCert: true,
       rejectUnauthorized: false,
       handshakeTimeout: limits.handshakeTimeoutMs,

@@ -1,0 +1,44 @@
+import type { TLSSocket } from "node:tls";
+import { connectVerifiedTls } from "../../transport/tls/index.ts";
+import type { Authorizer } from "../authorize.ts";
+import type { IdentitySource } from "../source/identity-source.ts";
+import { rememberPeer } from "./peers.ts";
+import { verifyPeer } from "./verify-peer.ts";
+
+/** What each way to connect takes. */
+export interface VerifiedClientOptions {
+  /** Which server is expected. There is no default. */
+  readonly authorize: Authorizer;
+}
+
+interface DialTarget {
+  readonly host: string;
+  readonly port: number;
+  readonly alpnProtocols: readonly string[];
+  readonly allowsNoAlpn: boolean;
+  readonly signal?: AbortSignal;
+}
+
+/**
+ * A connection that shows the source's newest SVID and whose server was verified and authorised: nothing was sent to it,
+ * nothing it said was looked at before.
+ */
+export async function dialVerified(
+  source: IdentitySource,
+  authorize: Authorizer,
+  target: DialTarget,
+): Promise<TLSSocket> {
+  const { svid } = source;
+  const { socket, verified } = await connectVerifiedTls({
+    ...target,
+    identity: { chain: svid.chain.map(({ der }) => der), key: svid.key },
+    verifyPeer: (chain) => verifyPeer(source, authorize, "server", chain),
+  });
+  rememberPeer(socket, verified);
+  return socket;
+}
+
+/** @throws TypeError */
+export function checkAuthorize(options: VerifiedClientOptions, factory: string): void {
+  if (typeof options?.authorize !== "function") throw new TypeError(`${factory} needs \`authorize\``);
+}

@@ -1,0 +1,115 @@
+import type { Agent, buildConnector, RequestInit, Response } from "undici";
+import { systemClock } from "../../runtime/core/index.ts";
+import { ServiceError } from "../../transport/errors/service-error.ts";
+import { transportErrors } from "../../transport/errors/transport.ts";
+import { type Authorizer, keyOf } from "../authorize.ts";
+import { WorkloadError } from "../errors.ts";
+import { workloadLimits } from "../limits.ts";
+import type { IdentitySource } from "../source/identity-source.ts";
+import type { Unsubscribe } from "../source/live-state.ts";
+import { checkAuthorize, dialVerified, type VerifiedClientOptions } from "./dial.ts";
+
+/** As of undici's `fetch`, whose `dispatcher` is ours. */
+export interface SourceFetchOptions extends Omit<RequestInit, "dispatcher">, VerifiedClientOptions {}
+
+/** The pooled connections of one source, apart by what authorises the server. Not loaded: undici, before the first call. */
+export class Fetcher {
+  readonly #source: IdentitySource;
+  /** The one used most recently is last. */
+  readonly #agents = new Map<string | Authorizer, Agent>();
+  readonly #stopFollowing: Unsubscribe;
+
+  constructor(source: IdentitySource) {
+    this.#source = source;
+    // New identity, new bundles: what is under way ends in peace, and nothing new goes over the old connections.
+    this.#stopFollowing = source.onChange(() => this.#retireAll());
+  }
+
+  async fetch(url: string | URL, options: SourceFetchOptions): Promise<Response> {
+    checkAuthorize(options, "fetch");
+    const { authorize, ...init } = options;
+    if (new URL(url).protocol !== "https:") throw plainHttp();
+    const undici = await import("undici");
+    this.#checkIdentity();
+    try {
+      return await undici.fetch(url, { ...init, dispatcher: this.#agent(authorize, undici.Agent) });
+    } catch (error) {
+      // fetch hides what went wrong behind "fetch failed".
+      const cause = error instanceof TypeError ? error.cause : undefined;
+      throw cause instanceof WorkloadError || cause instanceof ServiceError ? cause : error;
+    }
+  }
+
+  close(): void {
+    this.#stopFollowing();
+    this.#retireAll();
+  }
+
+  /** An expired identity must not live on in connections that were made with it. */
+  #checkIdentity(): void {
+    try {
+      void this.#source.svid;
+    } catch (error) {
+      this.#retireAll();
+      throw error;
+    }
+  }
+
+  #agent(authorize: Authorizer, NewAgent: typeof Agent): Agent {
+    const key = keyOf(authorize);
+    const agent = this.#agents.get(key) ?? new NewAgent({ connect: connector(this.#source, authorize) });
+    this.#agents.delete(key);
+    this.#agents.set(key, agent);
+    for (const [oldest, unused] of this.#agents) {
+      if (this.#agents.size <= workloadLimits.fetchPools.value) break;
+      this.#agents.delete(oldest);
+      retire(unused);
+    }
+    return agent;
+  }
+
+  #retireAll(): void {
+    for (const agent of this.#agents.values()) retire(agent);
+    this.#agents.clear();
+  }
+}
+
+/** Open requests go on to their end; then, and where there are none at once, the connections are closed. */
+function retire(agent: Agent): void {
+  void agent.close();
+}
+
+function connector(source: IdentitySource, authorize: Authorizer): buildConnector.connector {
+  return ({ protocol, hostname, port }, callback) => {
+    // A redirection can lead here.
+    if (protocol !== "https:") {
+      callback(plainHttp(), null);
+      return;
+    }
+    const abort = new AbortController();
+    const timer = systemClock.setTimer(workloadLimits.connectTimeoutMs.value, () => abort.abort(tooSlow(hostname)));
+    dialVerified(source, authorize, {
+      host: hostname.replace(/^\[|\]$/g, ""),
+      port: port === "" ? 443 : Number(port),
+      alpnProtocols: ["http/1.1"],
+      allowsNoAlpn: true,
+      signal: abort.signal,
+    })
+      .then(
+        (socket) => callback(null, socket),
+        (error: unknown) => callback(error instanceof Error ? error : new Error(String(error)), null),
+      )
+      .finally(() => timer.cancel());
+  };
+}
+
+function plainHttp(): WorkloadError {
+  return new WorkloadError("ERR_PLAIN_HTTP", "the address is not of https");
+}
+
+function tooSlow(hostname: string): Error {
+  return transportErrors.error(
+    "ERR_CONNECT_FAILED",
+    `no connection to ${hostname} within ${workloadLimits.connectTimeoutMs.value} ms`,
+  );
+}

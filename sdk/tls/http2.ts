@@ -1,0 +1,77 @@
+import {
+  type ClientHttp2Session,
+  type ClientSessionOptions,
+  connect,
+  createServer,
+  type Http2Server,
+  type Http2ServerRequest,
+  type Http2ServerResponse,
+  type ServerOptions,
+} from "node:http2";
+import type { X509Source } from "../source/x509-source.ts";
+import { acceptVerified, type VerifiedServerOptions } from "./accept.ts";
+import { checkAuthorize, dialVerified, type VerifiedClientOptions } from "./dial.ts";
+
+export interface Http2ServerOptions extends VerifiedServerOptions {
+  /** Of node:http2. */
+  readonly http2?: ServerOptions;
+}
+
+/**
+ * An http2 server behind mutual TLS 1.3 with the source's identity: `request` and `stream` events as of
+ * `http2.createSecureServer`, `peerOf(request)` or `peerOf(stream)` for who asks. Not one frame is sent to a client or
+ * read from it before it was verified against the bundle of its own trust domain and authorised. A client must choose
+ * `h2` by ALPN (RFC 9113 §3.2); there is no fall-back to HTTP/1.1.
+ *
+ * @throws TypeError when `authorize` is missing; WorkloadError ERR_SOURCE_… when the source has no identity
+ */
+export function createHttp2SecureServer(
+  source: X509Source,
+  options: Http2ServerOptions,
+  handler?: (request: Http2ServerRequest, response: Http2ServerResponse) => void,
+): Http2Server {
+  const server = createServer(options?.http2 ?? {}, handler);
+  // node:http2 would read frames right from the TCP socket; it gets them from verified connections only.
+  const readFrames = server.listeners("connection");
+  const protocol = { factory: "createHttp2SecureServer", alpnProtocols: ["h2"], allowsNoAlpn: false };
+  acceptVerified(server, source, options, protocol, (socket) => {
+    for (const read of readFrames) Reflect.apply(read, server, [socket]);
+  });
+  return server;
+}
+
+export interface ConnectHttp2Options extends VerifiedClientOptions {
+  /** Of node:http2, without what concerns the connection. */
+  readonly http2?: Omit<ClientSessionOptions, "createConnection" | "protocol">;
+  /** Ends the waiting for the connection. */
+  readonly signal?: AbortSignal;
+}
+
+/**
+ * An http2 session with the server at `authority` (`https://host:port`). Resolves once that server was verified against
+ * the bundle of its own trust domain and authorised; nothing was sent to it before. Its host name plays no part. The
+ * session stays with the SVID it began with: when `source.onChange` tells of a new one, open a new session.
+ *
+ * @throws TypeError when `authorize` is missing or `authority` is not of https; WorkloadError ERR_SOURCE_…; ServiceError
+ * ERR_CONNECT_FAILED, ERR_PEER_NOT_VERIFIED (its cause says why); rejects with `signal.reason` when aborted
+ */
+export async function connectHttp2(
+  source: X509Source,
+  authority: string | URL,
+  options: ConnectHttp2Options,
+): Promise<ClientHttp2Session> {
+  checkAuthorize(options, "connectHttp2");
+  const url = new URL(authority);
+  if (url.protocol !== "https:") throw new TypeError("connectHttp2 needs an https URL");
+  const socket = await dialVerified(source, options.authorize, {
+    ...addressOf(url),
+    alpnProtocols: ["h2"],
+    allowsNoAlpn: false,
+    ...(options.signal === undefined ? {} : { signal: options.signal }),
+  });
+  return connect(url, { ...options.http2, createConnection: () => socket });
+}
+
+function addressOf({ hostname, port }: URL): { readonly host: string; readonly port: number } {
+  return { host: hostname.replace(/^\[|\]$/g, ""), port: port === "" ? 443 : Number(port) };
+}

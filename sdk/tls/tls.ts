@@ -1,0 +1,61 @@
+import { createServer, type Server } from "node:net";
+import type { TLSSocket } from "node:tls";
+import type { X509Source } from "../source/x509-source.ts";
+import { acceptVerified, type VerifiedServerOptions } from "./accept.ts";
+import { checkAuthorize, dialVerified, type VerifiedClientOptions } from "./dial.ts";
+
+export interface TlsServerOptions extends VerifiedServerOptions {
+  /** Application protocols that are offered; a client that offers others only is refused. Default none. */
+  readonly alpnProtocols?: readonly string[];
+}
+
+/**
+ * A server for any protocol behind mutual TLS 1.3 with the source's identity. `onConnection` gets each connection whose
+ * client was verified against the bundle of its own trust domain and authorised (`peerOf(socket)` tells who it is);
+ * nothing it sent was looked at before, and it is all still to be read.
+ *
+ * @throws TypeError when `authorize` is missing; WorkloadError ERR_SOURCE_… when the source has no identity
+ */
+export function createTlsServer(
+  source: X509Source,
+  options: TlsServerOptions,
+  onConnection: (socket: TLSSocket) => void,
+): Server {
+  const server = createServer();
+  const protocol = {
+    factory: "createTlsServer",
+    alpnProtocols: options?.alpnProtocols ?? [],
+    allowsNoAlpn: true,
+  };
+  acceptVerified(server, source, options, protocol, onConnection);
+  return server;
+}
+
+export interface ConnectTlsOptions extends VerifiedClientOptions {
+  readonly host: string;
+  readonly port: number;
+  /** Application protocols to offer; a server that speaks ALPN must choose one. Default none. */
+  readonly alpnProtocols?: readonly string[];
+  /** Ends the waiting for the connection. */
+  readonly signal?: AbortSignal;
+}
+
+/**
+ * A TLS 1.3 connection that shows the source's newest SVID. Resolves once the server was verified against the bundle of
+ * its own trust domain and authorised; nothing was sent to it before, and what it said is still to be read. Its host
+ * name plays no part.
+ *
+ * @throws TypeError when `authorize` is missing; WorkloadError ERR_SOURCE_…; ServiceError ERR_CONNECT_FAILED,
+ * ERR_PEER_NOT_VERIFIED (its cause says why); rejects with `signal.reason` when aborted
+ */
+export async function connectTls(source: X509Source, options: ConnectTlsOptions): Promise<TLSSocket> {
+  checkAuthorize(options, "connectTls");
+  const { authorize, host, port, alpnProtocols = [], signal } = options;
+  return dialVerified(source, authorize, {
+    host,
+    port,
+    alpnProtocols,
+    allowsNoAlpn: true,
+    ...(signal === undefined ? {} : { signal }),
+  });
+}
