@@ -26,7 +26,7 @@ describe("cli/countersign.js", () => {
   it("reads standard input", () => {
     const { status, stderr } = run(["entry", "create", "--file", "-"], "[7]");
     assert.equal(status, 2);
-    assert.match(stderr, /standard input: entry 1: /);
+    assert.match(stderr, /standard input: line 1: entry 1: /);
   });
 
   it("does not mind that nobody reads on, as in a pipe to head", () => {
