@@ -3,6 +3,7 @@ import { type Clock, type Logger, type Metrics, type Random, TaskGroup } from ".
 import { type TrustDomain, type VerifiedX509Svid, verifyX509Svid } from "../spiffe/index.ts";
 import { Gate } from "./api/gate.ts";
 import type { CoreServices } from "./api/server-services.ts";
+import { TakingTurns } from "./api/taking-turns.ts";
 import { JoinTokenAttestor, type NodeAttestor } from "./attestation/index.ts";
 import { Authorities } from "./authority/authorities.ts";
 import type { UpstreamAuthority } from "./authority/ports.ts";
@@ -140,6 +141,7 @@ export async function createServerCore(
     store,
     registry,
     authorized: registry,
+    turns: new TakingTurns(clock),
     listings: new RegistryListings(registry),
     issuance,
     standing,

@@ -7,8 +7,11 @@ export class BundleTable {
   #own: SpiffeBundle;
   readonly #foreign = new Map<string, SpiffeBundle>();
   readonly #distrusted = { x509: new Set<string>(), jwt: new Set<string>() };
-  /** Authorities that left our own bundle while this agent ran: whatever is of them does not verify any more. */
-  readonly #gone = new Set<string>();
+  /**
+   * Authorities that left our own bundle while this agent ran: whatever is of them does not verify any more. By kind:
+   * servers below choose the ids of their JWT keys, and one may be the key id of a certificate.
+   */
+  readonly #gone = { x509: new Set<string>(), jwt: new Set<string>() };
 
   constructor(own: SpiffeBundle) {
     this.trustDomain = own.trustDomain;
@@ -46,12 +49,8 @@ export class BundleTable {
 
   #replaceOwn(own: SpiffeBundle): void {
     if (own === this.#own) return;
-    for (const id of authorityIdsOf(this.#own)) this.#gone.add(id);
-    for (const id of authorityIdsOf(own)) this.#gone.delete(id);
-    for (const oldest of this.#gone) {
-      if (this.#gone.size <= agentLimits.goneAuthorities.value) break;
-      this.#gone.delete(oldest);
-    }
+    noteGone(this.#gone.x509, x509IdsOf(this.#own), x509IdsOf(own));
+    noteGone(this.#gone.jwt, jwtIdsOf(this.#own), jwtIdsOf(own));
     this.#own = own;
   }
 
@@ -76,13 +75,14 @@ export class BundleTable {
     return [...this.#distrusted[kind]];
   }
 
+  /** Of an X.509 authority. */
   isGone(authorityId: string): boolean {
-    return this.#gone.has(authorityId);
+    return this.#gone.x509.has(authorityId);
   }
 
   /** All X.509 authorities that `isDistrusted`. */
   allDistrustedX509(): ReadonlySet<string> {
-    const ids = new Set([...this.#distrusted.x509, ...this.#gone]);
+    const ids = new Set([...this.#distrusted.x509, ...this.#gone.x509]);
     for (const { tainted, certificate } of this.#own.x509Authorities) {
       if (tainted && certificate.subjectKeyId !== undefined) ids.add(certificate.subjectKeyId);
     }
@@ -91,7 +91,7 @@ export class BundleTable {
 
   /** By the server's word; or tainted in our own bundle, or gone from it: which is all that a SPIRE server says. */
   isDistrusted(kind: "x509" | "jwt", authorityId: string): boolean {
-    if (this.#distrusted[kind].has(authorityId) || this.#gone.has(authorityId)) return true;
+    if (this.#distrusted[kind].has(authorityId) || this.#gone[kind].has(authorityId)) return true;
     return kind === "x509"
       ? this.#own.x509Authorities.some(
           ({ tainted, certificate }) => tainted && certificate.subjectKeyId === authorityId,
@@ -100,10 +100,21 @@ export class BundleTable {
   }
 }
 
-/** Key ids of X.509 authorities are hex of a hash, those of JWT authorities are random text: one set holds both. */
-function authorityIdsOf({ x509Authorities, jwtAuthorities }: SpiffeBundle): readonly string[] {
-  const x509 = x509Authorities.map(({ certificate }) => certificate.subjectKeyId);
-  return [...x509, ...jwtAuthorities.map(({ keyId }) => keyId)].filter((id) => id !== undefined);
+function x509IdsOf({ x509Authorities }: SpiffeBundle): readonly string[] {
+  return x509Authorities.map(({ certificate }) => certificate.subjectKeyId).filter((id) => id !== undefined);
+}
+
+function jwtIdsOf({ jwtAuthorities }: SpiffeBundle): readonly string[] {
+  return jwtAuthorities.map(({ keyId }) => keyId);
+}
+
+function noteGone(gone: Set<string>, before: readonly string[], now: readonly string[]): void {
+  for (const id of before) gone.add(id);
+  for (const id of now) gone.delete(id);
+  for (const oldest of gone) {
+    if (gone.size <= agentLimits.goneAuthorities.value) break;
+    gone.delete(oldest);
+  }
 }
 
 function sameOr(held: SpiffeBundle | undefined, incoming: SpiffeBundle): SpiffeBundle {

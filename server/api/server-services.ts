@@ -9,6 +9,7 @@ import type { RenewAgentNeeds } from "./agent/renew-agent.ts";
 import type { GetInfoNeeds } from "./debug/get-info.ts";
 import type { DownstreamNeeds } from "./downstream-needs.ts";
 import type { BatchUpdateEntryNeeds } from "./entry/batch-update-entry.ts";
+import type { GetAuthorizedEntriesNeeds } from "./entry/get-authorized-entries.ts";
 import type { SyncAuthorizedEntriesNeeds } from "./entry/sync-authorized-entries.ts";
 import type { CheckNeeds } from "./health/check.ts";
 import type { LoggerNeeds } from "./logger/logger-levels.ts";
@@ -35,6 +36,7 @@ export type CoreServices = AttestAgentNeeds &
   Omit<GetInfoNeeds, keyof HostServices> &
   DownstreamNeeds &
   GetAgentNeeds &
+  GetAuthorizedEntriesNeeds &
   ListConnectionsNeeds &
   Omit<RevocationNeeds, keyof HostServices> &
   OpenSyncNeeds &

@@ -83,7 +83,7 @@ async function compareOne(
   agent: { readonly id: SpiffeId; readonly polling: PollingAgent; readonly pushed: PushedAgent },
 ): Promise<number> {
   const { registry, clock } = world;
-  const needs = { authorized: registry };
+  const needs = { authorized: registry, turns: { turn: async () => {} } };
   await agent.polling.poll((asked, send) =>
     syncAuthorizedEntries.handle(needs, { ids: [], masksRevision: false }, callOf(index), asked, send),
   );

@@ -2,9 +2,12 @@ import type { RegistrationEntry } from "../../../proto/domain/entry.ts";
 import type { AuthorizedEntries } from "../../registry/ports.ts";
 import { callingAgent } from "../calling-agent.ts";
 import { unaryRpc } from "../rpc.ts";
+import type { TakingTurns } from "../taking-turns.ts";
 
 export interface GetAuthorizedEntriesNeeds {
   readonly authorized: Pick<AuthorizedEntries, "authorizedEntries">;
+  /** An answer may take a tenth of a second to encode: many at once of one agent must not keep others waiting. */
+  readonly turns: Pick<TakingTurns, "turn">;
 }
 
 /**
@@ -16,5 +19,9 @@ export const getAuthorizedEntries = unaryRpc<GetAuthorizedEntriesNeeds, void, re
   callers: ["agent"],
   audit: { kind: "read" },
   mask: "entry",
-  handle: async ({ authorized }, _request, call) => authorized.authorizedEntries(callingAgent(call).id),
+  handle: async ({ authorized, turns }, _request, call) => {
+    const { id } = callingAgent(call);
+    await turns.turn(id.toString(), call);
+    return authorized.authorizedEntries(id);
+  },
 });
