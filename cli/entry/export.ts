@@ -1,7 +1,7 @@
-import { stringify } from "yaml";
 import type { CommandContext } from "../context.ts";
 import { inputError } from "../exit-codes.ts";
 import { plainJson } from "../output.ts";
+import { plainYaml } from "../yaml.ts";
 import { documentOf, type EntryDocument } from "./declared/document.ts";
 import { isOwner, ownerOf } from "./declared/ownership.ts";
 import { type FilterOptions, listEntries } from "./show.ts";
@@ -19,7 +19,7 @@ export async function exportEntries(options: ExportOptions, context: CommandCont
     owner === undefined
       ? { entries: documents }
       : { owner, entries: documents.filter(({ id = "" }) => ownerOf(id) === owner).map((one) => named(one, owner)) };
-  context.terminal.out(options.output === "json" ? plainJson(file) : stringify(file, { lineWidth: 0 }).trimEnd());
+  context.terminal.out(options.output === "json" ? plainJson(file) : plainYaml(file));
 }
 
 function named({ id = "", ...rest }: EntryDocument, owner: string): Readonly<Record<string, unknown>> {

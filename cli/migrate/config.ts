@@ -1,5 +1,4 @@
 import { readFile } from "node:fs/promises";
-import { stringify } from "yaml";
 import { agentSettings } from "../../agent/index.ts";
 import { serverSettings } from "../../server/index.ts";
 import type { CommandContext } from "../context.ts";
@@ -7,6 +6,7 @@ import { inputError } from "../exit-codes.ts";
 import type { CommonOptions } from "../options.ts";
 import { plainJson, printable } from "../output.ts";
 import { table } from "../table.ts";
+import { plainYaml } from "../yaml.ts";
 import { agentRules } from "./agent-rules.ts";
 import { type Converted, convert, notEnabled, type Outcome } from "./convert.ts";
 import { settingsOf } from "./flatten.ts";
@@ -72,7 +72,7 @@ export function yamlOf({ settings, outcomes }: Converted): string {
     }
     at[parts.at(-1) ?? name] = value;
   }
-  return notes + stringify(tree, { lineWidth: 0 });
+  return `${notes}${plainYaml(tree)}\n`;
 }
 
 function isTree(value: unknown): value is Record<string, unknown> {

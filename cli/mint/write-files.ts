@@ -14,6 +14,12 @@ export function writeFiles(files: readonly NewFile[]): void {
     const temporary = `${path}.new`;
     rmSync(temporary, { force: true });
     writeFileSync(temporary, content, { mode, flag: "wx" });
-    renameSync(temporary, path);
+    try {
+      renameSync(temporary, path);
+    } catch (error) {
+      // A key must not stay where nobody looks for one.
+      rmSync(temporary, { force: true });
+      throw error;
+    }
   }
 }
