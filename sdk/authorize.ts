@@ -105,3 +105,16 @@ export function anyOf(...authorizers: readonly [Authorizer, ...Authorizer[]]): A
 export function predicate(test: (peer: SpiffeId) => boolean): Authorizer {
   return (peer) => (test(peer) ? allowed : refused("ERR_PEER_REFUSED", `${peer} was refused by the predicate`));
 }
+
+/** Asks an authoriser, and takes nothing but a clear yes for one. */
+export function decide(authorize: Authorizer, peer: SpiffeId): Authorization {
+  try {
+    const decision = authorize(peer);
+    // From JavaScript an authoriser may return anything, a promise included.
+    if (decision?.allow === true || decision?.allow === false) return decision;
+    return refused("ERR_PEER_REFUSED", `the authoriser gave no decision on ${peer}`);
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    return refused("ERR_PEER_REFUSED", `the authoriser failed on ${peer}: ${reason}`);
+  }
+}

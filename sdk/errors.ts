@@ -10,7 +10,8 @@ export type WorkloadErrorCode =
   | "ERR_SOURCE_CLOSED"
   | "ERR_SOURCE_EXPIRED"
   | "ERR_PEER_UNAUTHORIZED"
-  | "ERR_PLAIN_HTTP";
+  | "ERR_PLAIN_HTTP"
+  | "ERR_BEARER_MISSING";
 
 export interface WorkloadErrorOptions {
   readonly cause?: unknown;
@@ -90,5 +91,9 @@ export const workloadErrorSpecs: Readonly<
   ERR_PLAIN_HTTP: {
     meaning: "The request, or a redirection that answered it, goes to an address without TLS; it was not sent.",
     fix: "use an https address; a bearer token may go over plain http to a loopback address only",
+  },
+  ERR_BEARER_MISSING: {
+    meaning: "A request has no Authorization header with a bearer token.",
+    fix: "send `Authorization: Bearer <JWT-SVID>`; `withJwtSvid` does",
   },
 };

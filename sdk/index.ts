@@ -34,7 +34,18 @@ export {
   type WorkloadApiClientOptions,
 } from "./client/workload-api-client.ts";
 export { WorkloadError, type WorkloadErrorCode, type WorkloadErrorOptions } from "./errors.ts";
-export { type JwsInput, jwtKeySet } from "./jwt-key-set.ts";
+export type { BearerOptions, BearerRefusal } from "./jwt/authenticate.ts";
+export {
+  type BearerReply,
+  type BearerRequest,
+  type BearerResponse,
+  bearerHandler,
+  bearerHook,
+  bearerMiddleware,
+  callerOf,
+} from "./jwt/bearer.ts";
+export { type JwsInput, jwtKeySet } from "./jwt/key-set.ts";
+export { type FetchInit, type FetchLike, type WithJwtSvidOptions, withJwtSvid } from "./jwt/with-jwt-svid.ts";
 export {
   type BundleKind,
   BundleSource,

@@ -1,7 +1,7 @@
 import type { Certificate } from "../../certs/index.ts";
 import { type Clock, systemClock } from "../../runtime/core/index.ts";
 import { verifyX509Svid } from "../../spiffe/index.ts";
-import type { Authorization, Authorizer } from "../authorize.ts";
+import { type Authorizer, decide } from "../authorize.ts";
 import { WorkloadError } from "../errors.ts";
 import type { IdentitySource } from "../source/identity-source.ts";
 import type { Peer } from "./peers.ts";
@@ -26,18 +26,4 @@ export function verifyPeer(
   if (!decision.allow) throw new WorkloadError("ERR_PEER_UNAUTHORIZED", decision.reason, { reason: decision.code });
   if (leaf === undefined) throw new WorkloadError("ERR_PEER_UNAUTHORIZED", "the peer showed no certificate");
   return { id: verified.id, leaf, chain: verified.chain };
-}
-
-function decide(authorize: Authorizer, id: Peer["id"]): Authorization {
-  try {
-    const decision = authorize(id);
-    // From JavaScript an authoriser may return anything: only a clear yes is one.
-    if (decision?.allow === true) return decision;
-    return decision?.allow === false
-      ? decision
-      : { allow: false, code: "ERR_PEER_REFUSED", reason: `the authoriser gave no decision on ${id}` };
-  } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
-    return { allow: false, code: "ERR_PEER_REFUSED", reason: `the authoriser failed on ${id}: ${reason}` };
-  }
 }

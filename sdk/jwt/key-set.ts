@@ -1,5 +1,5 @@
 import type { KeyObject } from "node:crypto";
-import { type BundleSource, parseJwtSvid, SpiffeError, type TrustDomain } from "../spiffe/index.ts";
+import { type BundleSource, parseJwtSvid, SpiffeError, type TrustDomain } from "../../spiffe/index.ts";
 
 /** What jose hands to a key function: the parts of the token, still encoded. */
 export interface JwsInput {

@@ -1,0 +1,118 @@
+import type { RequestListener } from "node:http";
+import type { VerifiedJwtSvid } from "../../spiffe/index.ts";
+import type { BundleSource } from "../source/bundle-source.ts";
+import { authenticate, type BearerOptions, type BearerRefusal, challenge, checkBearerOptions } from "./authenticate.ts";
+
+const callers = new WeakMap<object, VerifiedJwtSvid>();
+
+/**
+ * The caller of a request that came through `bearerHandler`, `bearerMiddleware` or `bearerHook`: its JWT-SVID, verified
+ * and authorised. Throws `TypeError` for any other request: there is no caller to believe in then.
+ */
+export function callerOf(request: object): VerifiedJwtSvid {
+  // fastify wraps the request of node:http.
+  const raw: unknown = "raw" in request ? request.raw : undefined;
+  const caller = callers.get(request) ?? (typeof raw === "object" && raw !== null ? callers.get(raw) : undefined);
+  if (caller === undefined) throw new TypeError("the bearer token of this request was not verified by the SDK");
+  return caller;
+}
+
+/** What of a request is used: its Authorization header and nothing else, so no token in a query or a body counts. */
+export interface BearerRequest {
+  readonly headers: { readonly authorization?: string | undefined };
+}
+
+/** What of a response is used. */
+export interface BearerResponse {
+  statusCode: number;
+  setHeader(name: string, value: string): unknown;
+  end(body: string): unknown;
+}
+
+/**
+ * For node:http and https: `handler` sees only requests whose bearer token is a JWT-SVID that is valid for one of
+ * the audiences, verified here against the newest bundles (JWT-SVID §4, §5.2), and whose subject is authorised;
+ * `callerOf(request)` tells who it is. Others are answered with 401, 403 or 503, the code in the body (RFC 6750 §3).
+ *
+ * A bearer token is as good as its transport: serve it over TLS only (JWT-SVID §7.3).
+ *
+ * @throws TypeError when `authorize` or `audience` is missing
+ */
+export function bearerHandler(source: BundleSource, options: BearerOptions, handler: RequestListener): RequestListener {
+  checkBearerOptions(options, "bearerHandler");
+  return (request, response) => {
+    if (admit(source, options, request, response)) handler(request, response);
+  };
+}
+
+/**
+ * The same for express and connect: `app.use(bearerMiddleware(bundles, { audience, authorize }))`.
+ * @throws TypeError when `authorize` or `audience` is missing
+ */
+export function bearerMiddleware(
+  source: BundleSource,
+  options: BearerOptions,
+): (request: BearerRequest, response: BearerResponse, next: () => void) => void {
+  checkBearerOptions(options, "bearerMiddleware");
+  return (request, response, next) => {
+    if (admit(source, options, request, response)) next();
+  };
+}
+
+/** What of fastify's reply is used. */
+export interface BearerReply {
+  code(status: number): unknown;
+  header(name: string, value: string): unknown;
+  send(body: unknown): unknown;
+}
+
+/**
+ * The same for fastify: `app.addHook("onRequest", bearerHook(bundles, { audience, authorize }))`; `callerOf(request)`.
+ * @throws TypeError when `authorize` or `audience` is missing
+ */
+export function bearerHook(
+  source: BundleSource,
+  options: BearerOptions,
+): (request: { readonly raw: BearerRequest }, reply: BearerReply) => Promise<unknown> {
+  checkBearerOptions(options, "bearerHook");
+  return async ({ raw }, reply) => {
+    const verdict = authenticate(source, options, raw.headers.authorization);
+    if (verdict.refusal === undefined) {
+      callers.set(raw, verdict.caller);
+      return undefined;
+    }
+    const { refusal } = verdict;
+    for (const [name, value] of headersOf(refusal)) reply.header(name, value);
+    reply.code(refusal.status);
+    reply.send(bodyOf(refusal));
+    // The answer is the reply itself, which tells fastify that the request ends here.
+    return reply;
+  };
+}
+
+function admit(
+  source: BundleSource,
+  options: BearerOptions,
+  request: BearerRequest,
+  response: BearerResponse,
+): boolean {
+  const verdict = authenticate(source, options, request.headers.authorization);
+  if (verdict.refusal === undefined) {
+    callers.set(request, verdict.caller);
+    return true;
+  }
+  for (const [name, value] of headersOf(verdict.refusal)) response.setHeader(name, value);
+  response.statusCode = verdict.refusal.status;
+  response.end(bodyOf(verdict.refusal));
+  return false;
+}
+
+function headersOf(refusal: BearerRefusal): readonly (readonly [string, string])[] {
+  const challenged = challenge(refusal);
+  const authenticate = challenged === undefined ? [] : ([["www-authenticate", challenged]] as const);
+  return [["content-type", "application/json"], ["cache-control", "no-store"], ...authenticate];
+}
+
+function bodyOf({ error }: BearerRefusal): string {
+  return JSON.stringify({ code: error.code });
+}
