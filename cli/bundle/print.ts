@@ -1,11 +1,13 @@
 import { encodePem } from "../../certs/index.ts";
 import { decodeBundle } from "../../proto/convert/bundle.ts";
 import type { Bundle__Output } from "../../proto/gen/spire/api/types/Bundle.ts";
+import { printable } from "../output.ts";
 import type { BundleFormat } from "./read-bundle.ts";
 
 export function bundleText(wire: Bundle__Output, format: BundleFormat): string {
   const bundle = decodeBundle(wire);
-  if (format === "spiffe") return bundle.toJwks();
+  // Key ids are chosen by others; the document is one line, and what is escaped in it is in its strings.
+  if (format === "spiffe") return printable(bundle.toJwks());
   return bundle.x509Authorities
     .map(({ certificate }) => encodePem("CERTIFICATE", certificate.der))
     .join("")
