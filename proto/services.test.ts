@@ -11,6 +11,8 @@ import {
   healthService,
   localAuthorityService,
   loggerService,
+  reflectionAlphaService,
+  reflectionService,
   revocationService,
   svidService,
   syncService,
@@ -76,6 +78,16 @@ const services = [
     service: agentLoggerService,
   },
   { source: "grpc/health/v1/health.proto", prefix: "/grpc.health.v1.Health/", service: healthService },
+  {
+    source: "grpc/reflection/v1/reflection.proto",
+    prefix: "/grpc.reflection.v1.ServerReflection/",
+    service: reflectionService,
+  },
+  {
+    source: "grpc/reflection/v1alpha/reflection.proto",
+    prefix: "/grpc.reflection.v1alpha.ServerReflection/",
+    service: reflectionAlphaService,
+  },
   { source: "spiffe/workload/workload.proto", prefix: "/SpiffeWorkloadAPI/", service: workloadApiService },
 ];
 

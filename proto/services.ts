@@ -5,6 +5,8 @@
 import type { RevocationDefinition } from "./gen/countersign/server/localauthority/v1/Revocation.ts";
 import type { SyncDefinition } from "./gen/countersign/server/sync/v1/Sync.ts";
 import type { HealthDefinition } from "./gen/grpc/health/v1/Health.ts";
+import type { ServerReflectionDefinition } from "./gen/grpc/reflection/v1/ServerReflection.ts";
+import type { ServerReflectionDefinition as ServerReflectionAlphaDefinition } from "./gen/grpc/reflection/v1alpha/ServerReflection.ts";
 import type { SpiffeWorkloadAPIDefinition } from "./gen/SpiffeWorkloadAPI.ts";
 import type { DebugDefinition as AgentDebugDefinition } from "./gen/spire/agent/debug/v1/Debug.ts";
 import type { LoggerDefinition as AgentLoggerDefinition } from "./gen/spire/api/agent/logger/v1/Logger.ts";
@@ -166,6 +168,21 @@ export const healthService: ServiceMethods<HealthDefinition> = sources.service<H
   "grpc.health.v1.Health",
   ["Check", "Watch"],
 );
+
+export const reflectionService: ServiceMethods<ServerReflectionDefinition> =
+  sources.service<ServerReflectionDefinition>(
+    "grpc/reflection/v1/reflection.proto",
+    "grpc.reflection.v1.ServerReflection",
+    ["ServerReflectionInfo"],
+  );
+
+/** What older tools ask for; the same but for its name. */
+export const reflectionAlphaService: ServiceMethods<ServerReflectionAlphaDefinition> =
+  sources.service<ServerReflectionAlphaDefinition>(
+    "grpc/reflection/v1alpha/reflection.proto",
+    "grpc.reflection.v1alpha.ServerReflection",
+    ["ServerReflectionInfo"],
+  );
 
 export const workloadApiService: ServiceMethods<SpiffeWorkloadAPIDefinition> =
   sources.service<SpiffeWorkloadAPIDefinition>("spiffe/workload/workload.proto", "SpiffeWorkloadAPI", [

@@ -1,4 +1,4 @@
-import { healthService, workloadApiService } from "../../proto/services.ts";
+import { healthService, reflectionAlphaService, reflectionService, workloadApiService } from "../../proto/services.ts";
 import type { RpcRouter } from "../../transport/index.ts";
 import { agentLimits } from "../limits.ts";
 import type { WorkloadApiDeps } from "./deps.ts";
@@ -10,6 +10,7 @@ import { fetchX509Bundles } from "./fetch-x509-bundles.ts";
 import { fetchX509Svid } from "./fetch-x509-svid.ts";
 import { checkHealth, watchHealth } from "./health.ts";
 import { HoldTable } from "./hold.ts";
+import { reflectServer } from "./reflection.ts";
 import { RunningCalls } from "./running-calls.ts";
 import { requireSecurityHeader } from "./security-header.ts";
 import type { HandlerContext } from "./serve.ts";
@@ -26,7 +27,7 @@ export interface WorkloadApi extends Disposable {
   readonly calls: number;
 }
 
-/** Puts the Workload API (all seven RPCs) and grpc.health.v1 on `router`. */
+/** Puts the Workload API (all seven RPCs), grpc.health.v1 and server reflection of all that is on it on `router`. */
 export function registerWorkloadApi(router: RpcRouter, deps: WorkloadApiDeps): WorkloadApi {
   const { clock, config, identities, logger, metrics, state } = deps;
   const telemetry = new WorkloadApiTelemetry(logger, metrics, clock);
@@ -48,6 +49,9 @@ export function registerWorkloadApi(router: RpcRouter, deps: WorkloadApiDeps): W
   router.serverStream(workloadApiService.FetchWITBundles, fetchWitBundles);
   router.unary(healthService.Check, checkHealth(state));
   router.serverStream(healthService.Watch, watchHealth(state, clock));
+  const reflect = reflectServer(() => router.services());
+  router.bidi(reflectionService.ServerReflectionInfo, reflect);
+  router.bidi(reflectionAlphaService.ServerReflectionInfo, reflect);
 
   return {
     get calls() {

@@ -7,7 +7,8 @@ const header = "workload.spiffe.io";
 /**
  * WEP-09, WEP-10, WEP-24: exactly one value, exactly `true`, on every RPC of the Workload API, served or not; before
  * anything is found out about the caller. It keeps a browser or a proxied request from being taken for a workload's.
- * Other services on the socket (health) are called by tools that do not send it.
+ * Other services on the socket (health, reflection) reveal nothing about any workload, and are called by tools that
+ * do not send it: who finds out by reflection what is served (WEP-35) cannot know the header yet. SPIRE does the same.
  */
 export const requireSecurityHeader: Interceptor = async ({ context }, next) => {
   if (context.method.startsWith(workloadApi)) {

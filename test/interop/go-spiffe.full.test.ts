@@ -5,6 +5,7 @@ import { chmodSync, copyFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { fileURLToPath } from "node:url";
+import { workloadApiService } from "../../proto/services.ts";
 import { type LogLine, Running } from "../env/processes.ts";
 import { type AgentHandle, System } from "../env/system.ts";
 
@@ -102,6 +103,20 @@ describe("a workload on go-spiffe", () => {
     const picky = start("caller", "call", "--address", String(where["address"]), "--peer", idOf("/somebody-else"));
     assert.notEqual(await picky.ended, 0);
     assert.equal(of(await events(other), "served").length, 0);
+  });
+
+  it("finds out by reflection, without an entry, what the socket serves", async () => {
+    const log = await events(start("stranger", "reflect"));
+    const reflection = ["ServerReflectionInfo"];
+    assert.deepEqual(
+      of(log, "service").map(({ name, methods }) => [name, methods]),
+      [
+        ["SpiffeWorkloadAPI", Object.keys(workloadApiService).sort()],
+        ["grpc.health.v1.Health", ["Check", "Watch"]],
+        ["grpc.reflection.v1.ServerReflection", reflection],
+        ["grpc.reflection.v1alpha.ServerReflection", reflection],
+      ],
+    );
   });
 
   it("is refused without an entry, with the status and text that its authors expect", async () => {

@@ -1,6 +1,7 @@
 // Regenerates proto/gen (TypeScript types of the wire messages) from the .proto sources.
 import { execFileSync } from "node:child_process";
-import { globSync, readFileSync, rmSync } from "node:fs";
+import { globSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { descriptorsModule } from "./descriptors.ts";
 
 rmSync("proto/gen", { recursive: true, force: true });
 const sources = globSync("proto/**/*.proto").map((path) => path.replace(/^proto\//, ""));
@@ -28,3 +29,4 @@ execFileSync(
 for (const path of globSync("proto/gen/*.ts")) {
   if (readFileSync(path, "utf8").includes("ProtoGrpcType")) rmSync(path);
 }
+writeFileSync("proto/gen/descriptors.ts", descriptorsModule("proto"));

@@ -80,6 +80,11 @@ export class RpcRouter {
     );
   }
 
+  /** Full names of the services that have a method here, in order of the alphabet. */
+  services(): readonly string[] {
+    return [...new Set([...this.#methods.keys()].map((path) => path.slice(1, path.lastIndexOf("/"))))].sort();
+  }
+
   method(path: string): RegisteredMethod | undefined {
     return this.#methods.get(path);
   }

@@ -44,7 +44,7 @@ func main() {
 
 func run() error {
 	if len(os.Args) < 2 {
-		return fmt.Errorf("usage: interop fetch|serve|call|refused [flags]")
+		return fmt.Errorf("usage: interop fetch|serve|call|refused|reflect [flags]")
 	}
 	var chosen options
 	var timeout time.Duration
@@ -70,6 +70,8 @@ func run() error {
 		return call(ctx, chosen)
 	case "refused":
 		return refused(ctx, chosen)
+	case "reflect":
+		return reflect(ctx, chosen)
 	}
 	return fmt.Errorf("unknown command %q", os.Args[1])
 }
