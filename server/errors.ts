@@ -95,6 +95,11 @@ export const serverErrors = defineErrors({
     meaning: "The JWT key to be published has expired.",
     fix: "check the clocks of both servers; the server below makes a new key at its next rotation",
   },
+  ERR_JWT_KEY_ENDLESS: {
+    status: "invalidArgument",
+    meaning: "The JWT key to be published has no expiry, so it would stay in every bundle for ever.",
+    fix: "publish the key with the time at which it stops signing",
+  },
   ERR_JWT_KEY_TAKEN: {
     status: "alreadyExists",
     meaning: "The bundle has another key under that key id. A key id is never handed over.",
@@ -254,6 +259,12 @@ export const serverErrors = defineErrors({
     status: "permissionDenied",
     meaning: "There is no attested node of this id; confirmed in the store.",
     fix: "attest the agent again; after an eviction a join-token agent needs a new token",
+  },
+  ERR_AGENT_ISSUER: {
+    status: "permissionDenied",
+    meaning:
+      "The agent's SVID was signed by a server below this one. Agents of this server have theirs from this server itself.",
+    fix: "point the agent at the server it attested to; if nobody did that by mistake, a server below is forging identities",
   },
   ERR_AGENT_NOT_ACTIVE: {
     status: "permissionDenied",

@@ -42,7 +42,7 @@ export function agentRefusal(
 }
 
 export interface AgentStandingDeps {
-  readonly registry: Pick<Registry, "node">;
+  readonly registry: Pick<Registry, "node" | "authorities">;
   readonly store: Pick<NodeStore, "findNode" | "promoteSerial">;
   readonly clock: Clock;
 }
@@ -67,10 +67,25 @@ export class AgentStanding {
    */
   async refusal(caller: SvidCaller): Promise<ServiceError | undefined> {
     if (this.#deps.clock.now() > caller.notAfterMs) return expiredRefusal(caller);
+    if (this.#isFromBelow(caller)) {
+      return agentRefusal("ERR_AGENT_ISSUER", "agentNotActive", `agent ${caller.id} has its SVID from a server below`);
+    }
     const remembered = standingOf(this.#deps.registry.node(caller.id), caller.serialNumber);
     if (remembered === "current") return undefined;
     if (remembered === "pending" && (await this.#promote(caller))) return undefined;
     return this.#confirmed(caller);
+  }
+
+  /**
+   * A server below can sign any name of the trust domain, with any serial number. Agents of this server have their SVID
+   * from one of its authorities itself, so under none of them is there another CA between.
+   */
+  #isFromBelow({ aboveIssuer }: SvidCaller): boolean {
+    if (aboveIssuer.length === 0) return false;
+    for (const { kind, id } of this.#deps.registry.authorities()) {
+      if (kind === "x509" && aboveIssuer.includes(id)) return true;
+    }
+    return false;
   }
 
   async #confirmed(caller: SvidCaller): Promise<ServiceError | undefined> {

@@ -30,6 +30,8 @@ export interface SvidCaller {
   readonly notAfterMs: number;
   /** Lower-case hex subject key id of the trust anchor that the chain ends under. */
   readonly authorityId: string;
+  /** The same of what is above the SVID's issuer, up to the trust anchor. */
+  readonly aboveIssuer: readonly string[];
 }
 
 export function callerOf(peer: Peer): Caller {
@@ -51,6 +53,7 @@ export function svidCaller({ id, path }: VerifiedPeer, address: string): SvidCal
     serialNumber: path[0]?.serialNumber ?? "",
     notAfterMs: Math.min(...path.map((certificate) => certificate.notAfter)),
     authorityId: path.at(-1)?.subjectKeyId ?? "",
+    aboveIssuer: path.slice(2).flatMap(({ subjectKeyId }) => subjectKeyId ?? []),
   };
   seen.set(path, caller);
   return caller;

@@ -26,6 +26,7 @@ export class FakeRegistry implements Registry, AuthorizedEntries, Pick<Feed, "he
   readonly #nodes = new Map<string, AttestedNode>();
   readonly #bundles = new Map<string, SpiffeBundle>();
   readonly #federations = new Map<string, FederationRelationship>();
+  readonly #authorities = new Map<string, AuthorityRecord>();
   readonly #listeners = new Set<(changes: readonly Change[]) => void>();
   readonly #watchers = new Set<Watcher>();
 
@@ -59,6 +60,7 @@ export class FakeRegistry implements Registry, AuthorizedEntries, Pick<Feed, "he
     else if (item.type === "node") set(this.#nodes, item.key, item.value);
     else if (item.type === "bundle") set(this.#bundles, item.key, item.value);
     else if (item.type === "federation") set(this.#federations, item.key, item.value);
+    else if (item.type === "authority") set(this.#authorities, item.key, item.value);
   }
 
   entry(id: string): RegistrationEntry | undefined {
@@ -118,7 +120,7 @@ export class FakeRegistry implements Registry, AuthorizedEntries, Pick<Feed, "he
   }
 
   authorities(): Iterable<AuthorityRecord> {
-    return [];
+    return this.#authorities.values();
   }
 
   reached(n: number, signal: AbortSignal): Promise<void> {

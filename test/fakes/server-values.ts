@@ -67,6 +67,7 @@ export function agentCaller(name: string, parts: Partial<SvidCaller> = {}): Svid
     serialNumber: "1",
     notAfterMs: 4_000_000_000_000,
     authorityId: "aa",
+    aboveIssuer: [],
     ...parts,
   };
 }

@@ -5,7 +5,7 @@ import { unaryRpc } from "../rpc.ts";
 
 /**
  * Makes the JWT key of a server below known to the whole trust domain, up to the root. Answers all JWT keys.
- * Errors: ERR_MALFORMED_REQUEST, ERR_JWT_KEY_EXPIRED, ERR_JWT_KEY_TAKEN, ERR_BUNDLE_FULL, ERR_UPSTREAM_UNAVAILABLE.
+ * Errors: ERR_MALFORMED_REQUEST, ERR_JWT_KEY_EXPIRED, ERR_JWT_KEY_ENDLESS, ERR_JWT_KEY_TAKEN, ERR_BUNDLE_FULL, ERR_UPSTREAM_UNAVAILABLE.
  */
 export const publishJwtAuthority = unaryRpc<DownstreamNeeds, JwtAuthority, SpiffeBundle>({
   method: "/spire.api.server.bundle.v1.Bundle/PublishJWTAuthority",

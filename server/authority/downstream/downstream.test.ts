@@ -155,6 +155,7 @@ describe("publishJwtKey()", () => {
   it("refuses an expired key, and more keys than the bundle may hold", async () => {
     const { world, publish } = await publishing();
     await assert.rejects(publish(key("late", world.nowSeconds)), { code: "ERR_JWT_KEY_EXPIRED" });
+    await assert.rejects(publish(key("endless", 0)), { code: "ERR_JWT_KEY_ENDLESS" });
     const publicKey = encodeSpki(testKey("ec-p256"));
     await world.store.commitAuthorities({
       put: [],

@@ -16,11 +16,12 @@ export interface PublishJwtKeyDeps {
  * resolves, everybody up to the root verifies what the key signs. Publishing the same key again changes nothing.
  *
  * @returns the bundle with the key in it
- * @throws ERR_JWT_KEY_EXPIRED, ERR_JWT_KEY_TAKEN (the key id is another key's), ERR_BUNDLE_FULL, what upstream says
+ * @throws ERR_JWT_KEY_EXPIRED, ERR_JWT_KEY_ENDLESS, ERR_JWT_KEY_TAKEN (the key id is another key's), ERR_BUNDLE_FULL, what upstream says
  */
 export async function publishJwtKey(deps: PublishJwtKeyDeps, key: JwtAuthority): Promise<SpiffeBundle> {
   const { bundle, store, upstream } = deps;
-  if (key.expiresAt !== 0 && key.expiresAt <= deps.nowSeconds) {
+  if (key.expiresAt === 0) throw serverErrors.error("ERR_JWT_KEY_ENDLESS", "the JWT key has no expiry");
+  if (key.expiresAt <= deps.nowSeconds) {
     throw serverErrors.error("ERR_JWT_KEY_EXPIRED", "the JWT key has expired");
   }
   const known = bundle.jwtAuthorities.find(({ keyId }) => keyId === key.keyId);
