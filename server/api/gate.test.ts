@@ -321,6 +321,29 @@ describe("Gate: rate limits and records", () => {
     assert.deepEqual(world.audited, []);
   });
 
+  it("does not record the usual end of a stream as a refusal, but any other end", async () => {
+    const world = new ServiceWorld();
+    const rpc = declaration(["any"], { audit: { kind: "read", usualEnds: ["ERR_SYNC_REPLACED"] } });
+    const endWith = (code: "ERR_SYNC_REPLACED" | "ERR_SYNC_PROTOCOL") =>
+      assert.rejects(
+        world.gate.run(
+          rpc,
+          world.anonymous,
+          world.context(),
+          () => "x",
+          () => Promise.reject(serverErrors.error(code, "over")),
+        ),
+        { code },
+      );
+    await endWith("ERR_SYNC_REPLACED");
+    assert.deepEqual(world.audited, []);
+    await endWith("ERR_SYNC_PROTOCOL");
+    assert.deepEqual(
+      world.audited.map(({ code }) => code),
+      ["ERR_SYNC_PROTOCOL"],
+    );
+  });
+
   it("records a failure that is nobody's refusal as internal, without its text", async () => {
     const world = new ServiceWorld();
     const failing = world.gate.run(

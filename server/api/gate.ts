@@ -190,6 +190,7 @@ export class Gate {
     }
     const code = error instanceof ServiceError ? error.code : "ERR_INTERNAL";
     metrics.called(rpc.method, code, this.#seconds(rpc, startedMs));
+    if (rpc.audit.usualEnds?.includes(code) === true) return;
     metrics.refused(code);
     metrics.audited(1);
     audit.record({

@@ -23,6 +23,8 @@ export interface RateRule<Request> {
 /** What an audit record says beside who, what and how it ended. Reads leave a record only when they are refused. */
 export interface AuditRule<Request, Response> {
   readonly kind: "read" | "change" | "issuance";
+  /** Codes with which a stream ends in the course of things: nobody was refused anything. */
+  readonly usualEnds?: readonly string[];
   readonly fields?: (request: Request) => AuditFields;
   readonly result?: (response: Response) => AuditFields;
   /** Of a batch: one per item, in order. */

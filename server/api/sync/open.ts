@@ -25,7 +25,11 @@ export const openSync: RpcDeclaration<SyncHello, void> & {
   method: "/countersign.server.sync.v1.Sync/Open",
   callers: ["agent"],
   rate: { class: "sync" },
-  audit: { kind: "read", fields: ({ agentVersion }) => ({ agent_version: agentVersion.slice(0, 255) }) },
+  audit: {
+    kind: "read",
+    usualEnds: ["ERR_SYNC_REPLACED"],
+    fields: ({ agentVersion }) => ({ agent_version: agentVersion.slice(0, 255) }),
+  },
   isStream: true,
   handle: async (needs, hello, call, inbound, send) => {
     const session = new AgentSession(callingAgent(call).id, needs.sync);
