@@ -5,7 +5,6 @@ import { join } from "node:path";
 import { after, describe, it } from "node:test";
 import type { Worker } from "node:worker_threads";
 import { silentLogger, systemClock, systemRandom } from "../../../../runtime/core/index.ts";
-import { storeContract } from "../../../../test/contract/store.ts";
 import { FakeClock } from "../../../../test/fakes/fake-clock.ts";
 import { entryOf, exampleTrustDomain } from "../../../../test/fakes/server-values.ts";
 import { serverLimits } from "../../../limits.ts";
@@ -23,11 +22,6 @@ function newDirectory(): string {
   directories += 1;
   return join(base, String(directories));
 }
-
-storeContract({
-  name: "SQLite in its worker",
-  open: () => openSqliteStore({ ...options, directory: newDirectory() }),
-});
 
 describe("WorkerHost", () => {
   it("commits what is asked at once together, and still each request by itself", async () => {

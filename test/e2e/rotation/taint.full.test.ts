@@ -1,3 +1,4 @@
+// needs: time; budget: 180
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { request } from "node:https";

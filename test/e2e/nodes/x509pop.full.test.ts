@@ -1,3 +1,4 @@
+// needs: time; budget: 180
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
