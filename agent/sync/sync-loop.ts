@@ -168,8 +168,9 @@ export class SyncLoop {
     this.#lastStatus = "";
     this.#lastPending = "";
     this.#lastDistrusted = undefined;
-    if (isHandOver) this.#deps.events.syncHandedOver();
-    else this.#deps.events.syncConnected({ id: welcome.serverId, version: welcome.serverVersion });
+    const server = { id: welcome.serverId, version: welcome.serverVersion };
+    if (isHandOver) this.#deps.events.syncHandedOver(server);
+    else this.#deps.events.syncConnected(server);
     const resumes = session.hello.held.some(({ type }) => type === "entry");
     if (resumes) this.#silence = this.#deps.clock.setTimer(silenceMs, () => this.#silent(session));
     session.adopt();

@@ -126,9 +126,10 @@ export function createAgentEvents(logger: Logger, metrics: Metrics) {
     statusNotPosted(error: unknown): void {
       repeats.warn("statusNotPosted", error, errorFields(error), "the server does not know the agent's version");
     },
-    syncHandedOver(): void {
+    /** To the same server, or to one that has taken its place. */
+    syncHandedOver(server: { readonly id: string; readonly version: string }): void {
       connections.add(1, "handed_over");
-      logger.info({}, "moved to a new connection");
+      logger.info({ server_id: server.id, server_version: server.version }, "moved to a new connection");
     },
     handOverFailed(error: unknown, delayMs: number): void {
       repeats.warn(
