@@ -44,8 +44,13 @@ export interface UpstreamAuthority {
   followBundle?(onBundle: (bundle: UpstreamBundle) => Promise<void>, signal: AbortSignal): Promise<void>;
 }
 
-/** What is trusted above, complete; `jwt` is `undefined` where JWT keys are not known there. */
+/** What is trusted above; `jwt` is `undefined` where JWT keys are not known there. */
 export interface UpstreamBundle {
+  /**
+   * Says all that is trusted above: what is missing was taken out there. False where only what is used next is known, as
+   * with files: what was used before is trusted until it ends, or until an operator revokes it.
+   */
+  readonly isComplete: boolean;
   readonly x509: readonly { readonly certificateDer: Uint8Array; readonly tainted: boolean }[];
   readonly jwt: readonly JwtAuthority[] | undefined;
 }

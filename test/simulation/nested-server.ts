@@ -163,6 +163,7 @@ export class NestedServer implements AsyncDisposable {
 
 function upstreamBundle(bundle: SpiffeBundle): UpstreamBundle {
   return {
+    isComplete: true,
     x509: bundle.x509Authorities.map(({ certificate, tainted }) => ({ certificateDer: certificate.der, tainted })),
     jwt: bundle.jwtAuthorities,
   };

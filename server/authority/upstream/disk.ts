@@ -145,7 +145,7 @@ function pathLengthBelow({ pathLength }: Certificate, path: string): number | un
 }
 
 function bundleOf(roots: readonly Certificate[]): UpstreamBundle {
-  return { x509: roots.map(({ der }) => ({ certificateDer: der, tainted: false })), jwt: undefined };
+  return { isComplete: false, x509: roots.map(({ der }) => ({ certificateDer: der, tainted: false })), jwt: undefined };
 }
 
 function isSame(one: Uint8Array, other: Uint8Array): boolean {

@@ -85,7 +85,7 @@ export class SpireUpstream implements UpstreamAuthority, AsyncDisposable {
         const x509 = bundle.x509Authorities.map(({ certificate, tainted }) => {
           return { certificateDer: certificate.der, tainted };
         });
-        await onBundle({ x509, jwt: bundle.jwtAuthorities });
+        await onBundle({ isComplete: true, x509, jwt: bundle.jwtAuthorities });
         seen = bundle;
       }
       await clock.sleep(pollMs, { signal }).catch((error: unknown) => {

@@ -37,6 +37,7 @@ function* x509Edits({ bundle, records, before, now, nowSeconds }: UpstreamChange
     const { subjectKeyId } = certificate;
     if (tainted && known?.tainted !== true && subjectKeyId !== undefined) yield { kind: "taint-x509", subjectKeyId };
   }
+  if (!now.isComplete) return;
   for (const [der, { certificate, tainted }] of own) {
     if (above.has(der) || self.has(der)) continue;
     if (above0.has(der) || tainted) yield { kind: "remove-x509", certificateDer: certificate.der };

@@ -28,7 +28,11 @@ function x509(...authorities: readonly (TestCa | readonly [TestCa, "tainted"])[]
 }
 
 function above(authorities: ReturnType<typeof x509>, jwt?: readonly JwtAuthority[]): UpstreamBundle {
-  return { x509: authorities.map(({ certificate, tainted }) => ({ certificateDer: certificate.der, tainted })), jwt };
+  return {
+    isComplete: true,
+    x509: authorities.map(({ certificate, tainted }) => ({ certificateDer: certificate.der, tainted })),
+    jwt,
+  };
 }
 
 function own(authorities: ReturnType<typeof x509>, jwt: readonly JwtAuthority[] = []): SpiffeBundle {
@@ -85,6 +89,14 @@ describe("upstreamEdits()", () => {
     ]);
     assert.deepEqual(edits({ bundle, now }), [], "who put it there is not known");
     assert.deepEqual(edits({ bundle: own(x509([one, "tainted"], two)), now }), gone);
+  });
+
+  it("takes nothing out where it is not known what is trusted above, as with files", () => {
+    const bundle = own(x509(one, [two, "tainted"]));
+    const before = above(x509(one));
+    assert.deepEqual(edits({ bundle, before, now: { ...above(x509(one)), isComplete: false } }), []);
+    const now = { ...above(x509(three)), isComplete: false };
+    assert.deepEqual(edits({ bundle, before, now }), [{ kind: "add-x509", certificateDer: three.der }]);
   });
 
   it("leaves alone what is our own, whatever is said above", () => {
