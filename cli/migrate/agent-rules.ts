@@ -1,4 +1,4 @@
-import { commonRules, drop, type Rules, to, unsupported } from "./rules.ts";
+import { commonRules, drop, ours, type Rules, to, unsupported } from "./rules.ts";
 
 const elsewhere = "run SPIRE's agent on such hosts: it works with this server";
 const sds = unsupported(`Envoy's SDS is not served yet; ${elsewhere}`);
@@ -11,7 +11,9 @@ const discovery = drop("path and sha256 are found out by themselves whenever an 
 export const agentRules: Rules = {
   ...commonRules("agent"),
   "agent.server_port": to("server_port", undefined, "number"),
-  "agent.data_dir": to("data_dir", "give it a folder of its own: nothing in SPIRE's is read"),
+  "agent.data_dir": ours("data_dir", "/var/lib/countersign/agent"),
+  "agent.socket_path": ours("socket_path", "/run/countersign/agent/public/api.sock"),
+  "agent.admin_socket_path": ours("admin_socket_path", "/run/countersign/agent/private/admin.sock"),
   "agent.trust_bundle_format": drop("PEM and SPIFFE bundle documents are told apart by themselves"),
   "agent.trust_bundle_unix_socket": unsupported("fetch the bundle into a file and name it in trust_bundle_path"),
   "agent.trust_bundle_spiffe_workload_api": unsupported(

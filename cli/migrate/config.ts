@@ -47,7 +47,7 @@ export function convertText(text: string): { readonly program: "server" | "agent
 function withoutTokens({ settings, outcomes }: Converted): Converted {
   const path = "plugins.NodeAttestor.join_token";
   const to = "node_attestors.join_token.enabled";
-  const isNamed = outcomes.some((one) => one.path.startsWith(`${path}.`) && one.why !== notEnabled);
+  const isNamed = outcomes.some((one) => `${one.path}.`.startsWith(`${path}.`) && one.why !== notEnabled);
   if (isNamed || !outcomes.some((one) => one.path.startsWith("plugins."))) return { settings, outcomes };
   const why = "it is not in the file: join tokens stay refused";
   return {

@@ -51,7 +51,8 @@ interface Written {
 function targetOf(setting: SpireSetting, section: string, rules: Rules, known: ReadonlySet<string>): Written {
   const outside = pluginParts[/^plugins\.[^.]+\.[^.]+\.(\w+)$/.exec(setting.path)?.[1] ?? ""];
   if (outside !== undefined) return { sets: [], outcome: outside };
-  const { rule, rest } = ruleFor(setting.path, rules);
+  const { rule: found, rest } = ruleFor(setting.path, rules);
+  const rule = found === undefined ? undefined : chosen(found, setting.value);
   const block = blockRule(setting.path, rules);
   const name = setting.path.startsWith(`${section}.`) ? setting.path.slice(section.length + 1) : setting.path;
   if (rule === undefined || rule.kind === "unsupported" || rule.kind === "drop") {
@@ -75,6 +76,11 @@ function targetOf(setting: SpireSetting, section: string, rules: Rules, known: R
       return kept(to, turned(setting.value, rule), rule.why, block, to !== name);
     }
   }
+}
+
+function chosen(rule: Rule, value: SettingValue): Exclude<Rule, { readonly kind: "choice" }> {
+  if (rule.kind !== "choice") return rule;
+  return chosen(rule.values.includes(String(value)) ? rule.among : rule.otherwise, value);
 }
 
 /** The exact rule, or the longest one that ends with `*`. */
@@ -102,6 +108,8 @@ function kept(
   block: Written["sets"],
   isRenamed = false,
 ): Written {
+  // SPIRE takes an empty text for one that is not there; our daemons refuse it.
+  if (value === "") return { sets: block, outcome: { verdict: "left out", why: "empty" } };
   const text = typeof value === "string" ? value : "";
   const variable = /\$\{?\w+/.test(text) ? "the variable in it is not filled in: write its value" : undefined;
   const reasons = [why, variable].filter((reason) => reason !== undefined).join("; ");

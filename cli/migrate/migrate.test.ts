@@ -59,7 +59,12 @@ describe("a configuration of SPIRE's", () => {
     const { program, converted } = convertText(server);
     assert.equal(program, "server");
     assert.deepEqual(Object.fromEntries(converted.settings), {
-      ...{ trust_domain: "example.org", data_dir: "/var/lib/spire", bind_address: "127.0.0.1", bind_port: 8081 },
+      ...{
+        trust_domain: "example.org",
+        data_dir: "/var/lib/countersign/server",
+        bind_address: "127.0.0.1",
+        bind_port: 8081,
+      },
       ...{ log_level: "debug", ca_ttl: "12h", "ca_subject.country": "DE", "ca_subject.organization": "Example" },
       ...{ admin_ids: ["spiffe://example.org/admin"], key_manager: "disk", "upstream_authority.type": "disk" },
       ...{ "upstream_authority.cert_file_path": "/ca.crt", "upstream_authority.key_file_path": "/ca.key" },
@@ -99,6 +104,44 @@ describe("a configuration of SPIRE's", () => {
     rmSync(folder, { recursive: true });
   });
 
+  it("loses what is empty there: our daemons take it, and the report says so", async () => {
+    const text = `server { trust_domain = "a.b" data_dir = "/d" jwt_issuer = ""
+      ca_subject { country = [""] organization = ["Example"] common_name = "" } }`;
+    const { settings, outcomes } = convertText(text).converted;
+    assert.deepEqual([...settings.keys()], ["trust_domain", "data_dir", "ca_subject.organization"]);
+    const empty = outcomes.filter(({ verdict, why }) => verdict === "left out" && why === "empty");
+    assert.deepEqual(
+      empty.map(({ path }) => path),
+      ["server.jwt_issuer", "server.ca_subject.country", "server.ca_subject.common_name"],
+    );
+    const folder = mkdtempSync(join(tmpdir(), "cs-migrate-"));
+    const file = join(folder, "settings.yaml");
+    writeFileSync(file, yamlOf(convertText(text).converted));
+    await loadServerConfig({ flags: { config: file }, env: {}, uid: 0 });
+    rmSync(folder, { recursive: true });
+  });
+
+  it("gets folders and sockets of its own, never SPIRE's", () => {
+    const paths = 'data_dir = "/spire/d" socket_path = "/spire/s" admin_socket_path = "/spire/a"';
+    for (const section of ["server", "agent"]) {
+      const { settings } = convertText(`${section} { trust_domain = "a.b" ${paths} }`).converted;
+      assert.match(String(settings.get("data_dir")), /^\/var\/lib\/countersign\//);
+      for (const [name, value] of settings) assert.doesNotMatch(String(value), /spire/, name);
+    }
+  });
+
+  it("says that there is no other database than SQLite, and what to do", () => {
+    const of = (data: string) => {
+      const text = `server { trust_domain = "a.b" }\nplugins { DataStore "sql" { plugin_data { ${data} } } }`;
+      return convertText(text).converted.outcomes.find(({ path }) => path.includes("database_type"));
+    };
+    assert.equal(of('database_type = "sqlite3"')?.verdict, "left out");
+    for (const data of ['database_type = "postgres"', 'database_type "aws_mysql" { region = "x" }']) {
+      assert.equal(of(data)?.verdict, "not supported");
+      assert.match(of(data)?.why ?? "", /migrate data/);
+    }
+  });
+
   it("may be JSON", () => {
     const { program, converted } = convertText(agent);
     assert.equal(program, "agent");
@@ -135,6 +178,7 @@ describe("a configuration of SPIRE's", () => {
       "node_attestors.join_token.enabled": false,
     });
     assert.equal(of('NodeAttestor "join_token" { plugin_data {} }').has("node_attestors.join_token.enabled"), false);
+    assert.equal(of('NodeAttestor "join_token" {}').has("node_attestors.join_token.enabled"), false);
     const off = of('NodeAttestor "join_token" { enabled = false plugin_data {} }');
     assert.equal(off.get("node_attestors.join_token.enabled"), false);
   });
@@ -167,7 +211,7 @@ describe("a configuration of SPIRE's", () => {
   });
 
   it("says when a variable is not filled in", () => {
-    const { outcomes } = convertText('server { data_dir = "$HOME/x" trust_domain = "$TD" }').converted;
+    const { outcomes } = convertText('server { bind_address = "$ADDRESS" trust_domain = "$TD" }').converted;
     for (const { why } of outcomes) assert.match(why ?? "", /variable/);
   });
 });

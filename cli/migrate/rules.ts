@@ -6,7 +6,9 @@ export type Rule =
   | { readonly kind: "set"; readonly to: string; readonly value: string | number | boolean; readonly why: string }
   /** Nothing is lost without it. */
   | { readonly kind: "drop"; readonly why: string }
-  | { readonly kind: "unsupported"; readonly instead: string };
+  | { readonly kind: "unsupported"; readonly instead: string }
+  /** One or the other, by whether the value is one of these. */
+  | { readonly kind: "choice"; readonly values: readonly string[]; readonly among: Rule; readonly otherwise: Rule };
 
 export type Turn = "first" | "log-level" | "number";
 
@@ -23,6 +25,13 @@ export const set = (target: string, value: string | number | boolean, why: strin
 });
 export const drop = (why: string): Rule => ({ kind: "drop", why });
 export const unsupported = (instead: string): Rule => ({ kind: "unsupported", instead });
+export const choice = (values: readonly string[], among: Rule, otherwise: Rule): Rule => ({
+  ...{ kind: "choice", values, among, otherwise },
+});
+
+const beside = "one of its own: both programs may run beside each other, nothing of SPIRE's is read or replaced";
+/** Never SPIRE's folder or socket, whatever the file says. */
+export const ours = (target: string, path: string): Rule => set(target, path, `${path}, ${beside}`);
 
 const logs = "logs are JSON lines on standard error; the service manager or a redirection decides where they go";
 
