@@ -9,7 +9,9 @@ import { requireNode24 } from "../tools/node-version.js";
 requireNode24("countersign");
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
-const args = inOurWords(basename(process.argv[1] ?? ""), process.argv.slice(2));
+// A script that starts this file says what it was itself called as (docs/operations.md).
+const calledAs = process.env.COUNTERSIGN_CALLED_AS ?? process.argv[1] ?? "";
+const args = inOurWords(basename(calledAs), process.argv.slice(2));
 
 if (args.length === 1 && (args[0] === "--version" || args[0] === "-V")) {
   const { version } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));

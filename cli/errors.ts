@@ -47,7 +47,7 @@ export const cliErrorSpecs: Readonly<Record<CliErrorCode, { readonly meaning: st
   },
   ERR_NO_ANSWER: {
     meaning: "Nobody answers at the socket, or the connection broke off before the answer.",
-    fix: "is it running, is --socket right, and may this user use the socket?",
+    fix: "is it running, is --socket or --server right, and may this user use the socket, or this host reach the port?",
   },
   ERR_SERVER_NOT_VERIFIED: {
     meaning: "What answers at --server did not prove to be the server of the trust domain; nothing was sent to it.",

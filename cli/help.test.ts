@@ -125,6 +125,7 @@ describe("a wrong command line", () => {
       ["agent", "list", "--baned"],
       /unknown option '--baned'.*\n.*Did you mean --banned\?/,
     ],
+    ["--server where there is none", ["debug", "info", "--server", "x:1"], /'--server'.*\n.*run it on the host/],
     ["a missing argument", ["agent", "show"], /missing required argument 'spiffe-id'/],
     ["one argument too many", ["agent", "count", "x"], /too many arguments/],
     ["a missing value", ["token", "generate", "--ttl"], /argument missing/],

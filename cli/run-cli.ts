@@ -101,6 +101,10 @@ function argumentTerm(argument: { required: boolean; variadic: boolean; name(): 
 
 /** Commander says `error: unknown option '--x'`, with `(Did you mean …?)` on a line of its own. */
 function usageFailure({ message }: CommanderError) {
+  if (message.includes("unknown option '--server'")) {
+    const hint = `This command has no --server: run it on the host where the socket is. Or ${cliErrorSpecs.ERR_USAGE.fix}`;
+    return { message: "unknown option '--server'", code: "ERR_USAGE", hint };
+  }
   const [problem = "", suggestion = ""] = message.replace(/^error: /, "").split("\n");
   const help = cliErrorSpecs.ERR_USAGE.fix;
   const didYouMean = /^\((.*)\)$/.exec(suggestion)?.[1];

@@ -45,7 +45,7 @@ export const serverErrors = defineErrors({
   ERR_AUTHORITY_ID: {
     status: "invalidArgument",
     meaning: "The authority id is missing, or not that of an authority with which this can be done.",
-    fix: "take the id from `localauthority x509 show` or `localauthority jwt show`",
+    fix: "take the id from `localauthority x509 show` or `jwt show`: activate takes the prepared one, taint and revoke the old one; `upstreamauthority` takes the old one's upstream authority",
   },
   ERR_UPSTREAM_AUTHORITY: {
     status: "failedPrecondition",
@@ -395,7 +395,7 @@ export const serverErrors = defineErrors({
   ERR_BUNDLE_IN_USE: {
     status: "failedPrecondition",
     meaning: "Entries federate with the trust domain whose bundle would be deleted.",
-    fix: "change those entries first, or delete with the mode dissociate or delete",
+    fix: "change those entries first, or use --mode dissociate (entries stay, no longer federated) or --mode delete (entries go too)",
   },
   ERR_BUNDLE_FULL: {
     status: "resourceExhausted",

@@ -135,7 +135,7 @@ describe("countersign agent", () => {
     assert.match((await agent("list", "--banned")).out, / join_token +banned /);
     assert.match((await agent("show", idOf(doomed))).out, /^Banned +: yes$/m);
     const evicted = await agent("evict", idOf(doomed));
-    assert.match(evicted.out, /^evicted spiffe:.*attest again/);
+    assert.match(evicted.out, /^evicted spiffe:.*attest again, with a new join token$/);
     assert.equal((await agent("show", idOf(doomed))).code, exitCodes.refused);
     const again = await agent("evict", idOf(doomed));
     assert.equal(again.code, exitCodes.refused);

@@ -14,5 +14,10 @@ export async function ban(id: string, options: ServerOptions, context: CommandCo
 export async function evict(id: string, options: ServerOptions, context: CommandContext): Promise<void> {
   const request = { id: spiffeIdFlag("the agent's ID", id) };
   const answer = await withServer(options, context, (channel) => channel.unary(agentService.DeleteAgent, request));
-  context.terminal.out(options.output === "json" ? toJson(answer) : `evicted ${id}; it may attest again`);
+  context.terminal.out(options.output === "json" ? toJson(answer) : `evicted ${id}; ${afterwards(id)}`);
+}
+
+function afterwards(id: string): string {
+  const isOfToken = id.includes("/spire/agent/join_token/");
+  return isOfToken ? "it may attest again, with a new join token" : "it may attest again";
 }

@@ -44,7 +44,10 @@ describe("the authorities on the command line", () => {
       assert.equal((await local("show"))["old"]?.authority_id, old);
       const early = await run("localauthority", kind, "revoke", "--authority-id", old);
       assert.deepEqual([early.code, /ERR_AUTHORITY_TRANSITION/.test(early.err)], [exitCodes.refused, true]);
+      assert.match((await run("localauthority", kind, "show")).out, /^Old:$/m);
       assert.equal((await local("taint", "-authorityID", old))["tainted_authority"]?.authority_id, old);
+      const shown = (await run("localauthority", kind, "show")).out;
+      assert.match(shown, new RegExp(`^Old, tainted:\\n +Authority ID : ${old}`, "m"));
       const revoked = await local("revoke", "-authorityID", old, ...(kind === "jwt" ? ["--force"] : []));
       assert.deepEqual(Object.keys(revoked), ["revoked_authority"]);
       assert.equal(revoked["revoked_authority"]?.authority_id, old);

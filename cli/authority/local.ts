@@ -1,7 +1,8 @@
 import type { AuthorityState__Output } from "../../proto/gen/spire/api/server/localauthority/v1/AuthorityState.ts";
-import { localAuthorityService as service } from "../../proto/services.ts";
+import { bundleService, localAuthorityService as service } from "../../proto/services.ts";
 import { type CommandChannel, withServer } from "../connect.ts";
 import type { CommandContext } from "../context.ts";
+import { authoritiesOf } from "../migrate/trust/authority.ts";
 import type { ServerOptions } from "../options.ts";
 import { facts, time, toJson } from "../output.ts";
 
@@ -25,15 +26,32 @@ async function call<Answer>(
 }
 
 export function show(kind: LocalKind, options: ServerOptions, context: CommandContext): Promise<void> {
+  let isTainted = false;
   return call(
     options,
     context,
-    (channel) =>
-      kind === "x509"
-        ? channel.unary(service.GetX509AuthorityState, {})
-        : channel.unary(service.GetJWTAuthorityState, {}),
+    async (channel) => {
+      const answer =
+        kind === "x509"
+          ? await channel.unary(service.GetX509AuthorityState, {})
+          : await channel.unary(service.GetJWTAuthorityState, {});
+      isTainted = options.output !== "json" && answer.old !== null && (await isTaintedIn(channel, answer.old));
+      return answer;
+    },
     ({ active, prepared, old }) =>
-      [section("Active", active), section("Prepared", prepared), section("Old", old)].join("\n\n"),
+      [section("Active", active), section("Prepared", prepared), section(isTainted ? "Old, tainted" : "Old", old)].join(
+        "\n\n",
+      ),
+  );
+}
+
+/** The state on the wire does not say; the bundle does, of the authority itself or of the one above. */
+async function isTaintedIn(channel: CommandChannel, old: AuthorityState__Output): Promise<boolean> {
+  const bundle = await channel.unary(bundleService.GetBundle, {});
+  const ids = [old.authority_id, old.upstream_authority_subject_key_id];
+  return authoritiesOf(bundle).some(
+    (authority) =>
+      authority.tainted && ids.includes(authority.kind === "jwt" ? authority.keyId : authority.subjectKeyId),
   );
 }
 

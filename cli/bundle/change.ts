@@ -34,6 +34,9 @@ export async function set(options: SetOptions, context: CommandContext, finish: 
 /** Numbers of BatchDeleteFederatedBundleRequest.Mode. */
 export const deleteModes = { restrict: 0, delete: 1, dissociate: 2 } as const;
 
+const inUseHint =
+  "--mode dissociate takes the trust domain out of those entries; --mode delete deletes the entries with the bundle";
+
 export interface DeleteOptions extends ServerOptions {
   readonly id: string;
   readonly mode: keyof typeof deleteModes;
@@ -45,6 +48,8 @@ export async function remove(options: DeleteOptions, context: CommandContext, fi
     channel.unary(bundleService.BatchDeleteFederatedBundle, request),
   );
   report(answer, "deleted", options, context, finish);
+  const isInUse = answer.results.some(({ status }) => status?.code === grpcStatus.failedPrecondition);
+  if (isInUse && options.output !== "json") context.terminal.err(`       ${inUseHint}`);
 }
 
 function report(

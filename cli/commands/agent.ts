@@ -112,7 +112,9 @@ function addRemovals(agent: Command, context: CommandContext, finish: Finish): v
   withExamples(withServerSocket(ban, context), `agent ban ${exampleId}`).action(
     async (id: string, options: CommonOptions) => (await import("../agent/remove.ts")).ban(id, options, context),
   );
-  const evict = agent.command("evict <spiffe-id>").description("forget an agent; it may attest again");
+  const evict = agent
+    .command("evict <spiffe-id>")
+    .description("forget an agent; it may attest again (with a new token, if by token)");
   withExamples(withServerSocket(evict, context), `agent evict ${exampleId}`).action(
     async (id: string, options: CommonOptions) => (await import("../agent/remove.ts")).evict(id, options, context),
   );

@@ -65,7 +65,10 @@ describe("bundles and relationships of others, from the command line", () => {
     assert.equal((await run(entry)).code, exitCodes.ok);
     const refused = await run("bundle delete --id partner.test");
     assert.deepEqual([refused.code, refused.out], [exitCodes.refused, ""]);
-    assert.match(refused.err, /^Error: bundle not deleted: .*1 entry federates/);
+    assert.match(
+      refused.err,
+      /^Error: bundle not deleted: .*1 entry federates.*\n {7}--mode dissociate .*--mode delete /,
+    );
     assert.equal((await run("bundle delete --id partner.test --mode dissociate")).out, "bundle deleted.");
     const gone = await run("bundle delete --id partner.test --output json");
     assert.deepEqual(

@@ -10,6 +10,13 @@ describe("the program under the names of SPIRE's", () => {
   const folder = mkdtempSync(join(tmpdir(), "cs-names-"));
   after(() => rmSync(folder, { recursive: true }));
 
+  it("a wrapper says what it was called as", () => {
+    const env = { ...process.env, COUNTERSIGN_CALLED_AS: "/usr/bin/spire-agent" };
+    const args = ["cli/countersign.js", "healthcheck", "-socketPath", join(folder, "nobody.sock")];
+    const { stderr } = spawnSync(process.execPath, args, { encoding: "utf8", env });
+    assert.match(stderr, /^Error: no answer from the agent at /);
+  });
+
   for (const [name, who] of [
     ["spire-server", "server"],
     ["spire-agent", "agent"],

@@ -95,9 +95,11 @@ health_checks: { listener_enabled: true, bind_port: 0 }
     assert.equal(config.rateLimits, "off");
   });
 
-  it("makes the socket where the CLI's variable says it is; the setting's own variable and the flag win", async () => {
+  it("makes the socket where the CLI's variable says it is, when nothing else does", async (context) => {
     const env = { COUNTERSIGN_SERVER_SOCKET: "/cli.sock" };
     assert.equal((await loadServerConfig({ flags: least, env })).socketPath, "/cli.sock");
+    const config = fileWith(context, "socket_path: /file.sock\n");
+    assert.equal((await loadServerConfig({ flags: { ...least, config }, env })).socketPath, "/file.sock");
     const own = { ...env, COUNTERSIGN_SERVER_SOCKET_PATH: "/own.sock" };
     assert.equal((await loadServerConfig({ flags: least, env: own })).socketPath, "/own.sock");
     assert.equal(

@@ -102,6 +102,8 @@ Both daemons read a YAML file (\`--config\`, or the variable \`…_CONFIG\`), th
 ones win. A dotted name is a key inside a mapping. Durations carry their unit: \`90s\`, \`1h30m\`, \`7d\`. An unknown name
 is an error, and every error of all sources is reported at once with its place; \`countersign server validate\` and
 \`countersign agent validate\` report the same without starting anything. Settings marked ↻ are read again on SIGHUP.
+The command line's \`COUNTERSIGN_SERVER_SOCKET\` and \`COUNTERSIGN_AGENT_SOCKET\` are the daemons' \`socket_path\` only where
+nothing else sets it.
 This page is written from the tables in the code (\`npm run docs\`).`;
   const sections = (
     [

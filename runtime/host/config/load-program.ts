@@ -18,7 +18,8 @@ export interface ProgramSettings<Table extends SettingsTable> {
 
 /**
  * The settings of a daemon: file (`--config` or `…_CONFIG`), environment and flags, in that order of precedence from low to
- * high. `…_SOCKET`, which tells the CLI where the socket is, tells the daemon where to make it.
+ * high. `…_SOCKET`, which tells the CLI where the socket is, tells the daemon where to make it
+ * when nothing else does.
  *
  * @throws ConfigError naming every problem of every source.
  */
@@ -27,12 +28,13 @@ export async function loadProgramSettings<const Table extends SettingsTable>(
 ): Promise<SettingValues<Table>> {
   const { table, envPrefix, flags, rules } = program;
   const problems: ConfigProblem[] = [...program.flagProblems];
-  const { [`${envPrefix}CONFIG`]: configVariable, [`${envPrefix}SOCKET`]: socketVariable, ...rest } = program.env;
-  const env = socketVariable === undefined ? rest : { [`${envPrefix}SOCKET_PATH`]: socketVariable, ...rest };
+  const { [`${envPrefix}CONFIG`]: configVariable, [`${envPrefix}SOCKET`]: socketVariable, ...env } = program.env;
+  const fallbacks =
+    socketVariable === undefined ? {} : { socket_path: { where: `$${envPrefix}SOCKET`, value: socketVariable } };
   const path = program.configFlag ?? configVariable;
   const file = path === undefined ? undefined : await openSettingsFile(path, problems);
   try {
-    const values = loadSettings(table, { file, env, envPrefix, flags });
+    const values = loadSettings(table, { file, fallbacks, env, envPrefix, flags });
     problems.push(...(rules?.(values) ?? []));
     if (problems.length === 0) return values;
   } catch (error) {

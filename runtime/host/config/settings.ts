@@ -29,6 +29,8 @@ export type SettingValues<Table extends SettingsTable> = {
 
 export interface SettingSources {
   readonly file?: SettingsFile | undefined;
+  /** Dotted key → what it is when none of the others says, in place of the table's `initial`, and from where. */
+  readonly fallbacks?: Readonly<Record<string, { readonly where: string; readonly value: string }>>;
   readonly env: Readonly<Record<string, string | undefined>>;
   /** E.g. `COUNTERSIGN_SERVER_`; the rest of a variable's name is the key, dots as underscores, upper case. */
   readonly envPrefix: string;
@@ -62,6 +64,9 @@ export function loadSettings<const Table extends SettingsTable>(
 ): SettingValues<Table> {
   const problems: ConfigProblem[] = [];
   const candidates = new Map<string, Candidate>();
+  for (const [key, { where, value }] of Object.entries(sources.fallbacks ?? {})) {
+    candidates.set(key, { where, value, isText: true });
+  }
   collectFile(table, sources, candidates, problems);
   collectEnvironment(table, sources, candidates, problems);
   collectFlags(table, sources, candidates, problems);
