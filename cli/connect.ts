@@ -20,11 +20,12 @@ export async function withServer<Result>(
   options: ServerOptions,
   context: Pick<CommandContext, "environment" | "uid">,
   use: (channel: CommandChannel) => Promise<Result>,
+  flag = "--socket",
 ): Promise<Result> {
-  if (options.server === undefined) return withChannel(options.socket, "server", use);
+  if (options.server === undefined) return withChannel(options.socket, "server", use, { flag });
   const { dialRemote } = await import("./remote/dial.ts");
   const channel = await dialRemote({ ...options, server: options.server }, context);
-  return during(channel, `server at ${options.server}`, use);
+  return during(channel, { who: `server at ${options.server}`, flag: "--server" }, use);
 }
 
 /** Calls `use` with a channel to the socket and closes it after. A socket nobody serves is explained. */
@@ -32,29 +33,48 @@ export function withChannel<Result>(
   socket: string,
   who: "server" | "agent",
   use: (channel: CommandChannel) => Promise<Result>,
-  answerWithinMs: number = longestAnswerMs,
+  { answerWithinMs = longestAnswerMs, flag = "--socket" }: ChannelOptions = {},
 ): Promise<Result> {
-  return during(dialUnix({ path: socket }), `${who} at ${socket}`, use, answerWithinMs);
+  return during(dialUnix({ path: socket }), { who: `${who} at ${socket}`, flag }, use, answerWithinMs);
+}
+
+interface ChannelOptions {
+  readonly answerWithinMs?: number;
+  /** The flag that named the socket, for what is said when nobody serves it. */
+  readonly flag?: string;
+}
+
+interface Called {
+  readonly who: string;
+  readonly flag: string;
 }
 
 async function during<Result>(
   channel: RpcChannel,
-  who: string,
+  { who, flag }: Called,
   use: (channel: CommandChannel) => Promise<Result>,
   answerWithinMs: number = longestAnswerMs,
 ): Promise<Result> {
+  // A command may call two servers, one within the other: each explains what it failed with itself.
+  const own = new WeakSet<ServiceError>();
   try {
     return await use({
-      unary: (definition, request, options) =>
-        channel.unary(definition, request, { timeoutMs: answerWithinMs, ...options }),
+      unary: async (definition, request, options) => {
+        try {
+          return await channel.unary(definition, request, { timeoutMs: answerWithinMs, ...options });
+        } catch (error) {
+          if (error instanceof ServiceError) own.add(error);
+          throw error;
+        }
+      },
     });
   } catch (error) {
-    if (!(error instanceof ServiceError)) throw error;
+    if (!(error instanceof ServiceError) || !own.has(error)) throw error;
     if (error.code === "ERR_PEER_NOT_VERIFIED") throw wrongServer(who, error);
     if (!noAnswer.has(error.code)) throw error;
     throw new CommandError(exitCodes.unreachable, `no answer from the ${who}: ${error.message}`, {
       code: "ERR_NO_ANSWER",
-      hint: cliErrorSpecs.ERR_NO_ANSWER.fix,
+      hint: cliErrorSpecs.ERR_NO_ANSWER.fix.replace("--socket", flag),
       cause: error,
     });
   } finally {

@@ -11,6 +11,7 @@ export type CliErrorCode =
   | "ERR_SERVER_NOT_VERIFIED"
   | "ERR_NO_SUCH_IDENTITY"
   | "ERR_NOT_CONFIRMED"
+  | "ERR_OTHER_DAEMON"
   | "ERR_OTHER_TRUST_DOMAIN"
   | "ERR_MIRROR_STATE";
 
@@ -60,6 +61,10 @@ export const cliErrorSpecs: Readonly<Record<CliErrorCode, { readonly meaning: st
   ERR_NOT_CONFIRMED: {
     meaning: "The question whether to go on was not answered with yes; nothing was changed.",
     fix: "answer yes, or give --yes when nobody is there to ask",
+  },
+  ERR_OTHER_DAEMON: {
+    meaning: "The health of one daemon was asked for at the socket of the other.",
+    fix: "give --socket of the daemon that is meant, or use the other's healthcheck command",
   },
   ERR_OTHER_TRUST_DOMAIN: {
     meaning: "The two servers are of different trust domains; nothing was copied.",

@@ -89,6 +89,29 @@ describe("commands that ask the server", () => {
     assert.equal((await cli(["agent", "logger", "get"])).code, exitCodes.usage);
   });
 
+  it("healthcheck of one daemon fails at the socket of the other", async () => {
+    await using agent = await FakeWorkloadApi.start();
+    const asServer = await cli(["server", "healthcheck", "--socket", agent.endpoint]);
+    assert.deepEqual([asServer.code, asServer.out], [exitCodes.refused, ""]);
+    assert.match(asServer.err, /is an agent, not a server \(ERR_OTHER_DAEMON\)/);
+    const asAgent = await run("agent healthcheck");
+    assert.deepEqual([asAgent.code, asAgent.out], [exitCodes.refused, ""]);
+    assert.match(asAgent.err, /is a server, not an agent \(ERR_OTHER_DAEMON\)/);
+  });
+
+  it("migrate says which of the two servers does not answer, and by which flag it was named", async () => {
+    for (const command of [
+      ["migrate", "data"],
+      ["migrate", "trust", "--check", "--state", "/nowhere/state.json"],
+    ]) {
+      const from = await run(command.join(" "), "--from", "/nowhere.sock");
+      assert.equal(from.code, exitCodes.unreachable);
+      assert.match(from.err, /no answer from the server at \/nowhere\.sock: .*[\s\S]*is --from right/);
+    }
+    const path = await run("migrate data", "--from", "/nowhere.sock", "--to", "/nobody.sock");
+    assert.match(path.err, /no answer from the server at (\S+): cannot connect to \1/);
+  });
+
   it("agent healthcheck: also that it answers and does not serve; by path or by URI", async () => {
     await using agent = await FakeWorkloadApi.start();
     const path = agent.endpoint.slice("unix://".length);
@@ -163,7 +186,9 @@ describe("a socket that nobody serves", () => {
     const mute = join(folder, "mute.sock");
     const listener = createServer((connection) => void connection.resume());
     await new Promise<void>((resolve) => listener.listen(mute, resolve));
-    const call = withChannel(mute, "server", (channel) => channel.unary(agentService.CountAgents, {}), 50);
+    const call = withChannel(mute, "server", (channel) => channel.unary(agentService.CountAgents, {}), {
+      answerWithinMs: 50,
+    });
     await assert.rejects(call, { code: "ERR_NO_ANSWER", exitCode: exitCodes.unreachable });
     await new Promise((resolve) => listener.close(resolve));
   });

@@ -41,7 +41,7 @@ export async function startWorkload(
   );
   let port = 0;
   if (peer !== undefined) {
-    const ready = await running.waitFor((line) => line["event"] === "serving", 15_000);
+    const ready = await running.waitFor((line) => line["event"] === "serving");
     port = Number(ready["port"]);
     stage.tell(name, `is ${ready["id"]}, serial ${short(ready["serial"])}, and serves https on port ${port}`);
   }

@@ -35,12 +35,24 @@ export function resolveEndpointAddress(
   kind: EndpointKind = "workload",
 ): EndpointAddress {
   if (explicit !== undefined) return parseEndpointAddress(explicit, kind);
-  const value = environment[variables[kind]];
-  if (value !== undefined) return parseEndpointAddress(value, kind);
+  const variable = variables[kind];
+  const value = environment[variable];
+  if (value === "") throw new SpiffeError("ERR_ENDPOINT_ADDRESS_MISSING", `${variable} is set, but empty`);
+  if (value !== undefined) return named(variable, () => parseEndpointAddress(value, kind));
   throw new SpiffeError(
     "ERR_ENDPOINT_ADDRESS_MISSING",
-    `no endpoint address was given and ${variables[kind]} is not set`,
+    `no endpoint address was given and ${variable} is not set`,
   );
+}
+
+/** Who set the variable elsewhere must learn that it is the one. */
+function named(variable: string, parse: () => EndpointAddress): EndpointAddress {
+  try {
+    return parse();
+  } catch (error) {
+    if (!(error instanceof SpiffeError)) throw error;
+    throw new SpiffeError(error.code, `${variable}: ${error.message}`, { cause: error });
+  }
 }
 
 function parseUnix(rest: string): EndpointAddress {

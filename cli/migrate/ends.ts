@@ -31,13 +31,15 @@ export function withEnds<Result>(
     throw inputError("ERR_USAGE", "--from and our server's socket are the same");
   if (options.server !== undefined && options.to !== undefined)
     throw inputError("ERR_USAGE", "--to cannot be combined with --server");
-  return withChannel(options.from, "server", (from) =>
-    withServer(target, context, async (to) => {
-      const [theirs, ours] = await Promise.all([trustDomainOf(from), trustDomainOf(to)]);
-      if (theirs !== ours) throw otherTrustDomain(theirs, ours);
-      return use({ from, to, trustDomain: ours });
-    }),
-  );
+  const flag = options.to === undefined ? "--socket" : "--to";
+  const withBoth = async (from: CommandChannel, to: CommandChannel): Promise<Result> => {
+    const [theirs, ours] = await Promise.all([trustDomainOf(from), trustDomainOf(to)]);
+    if (theirs !== ours) throw otherTrustDomain(theirs, ours);
+    return use({ from, to, trustDomain: ours });
+  };
+  return withChannel(options.from, "server", (from) => withServer(target, context, (to) => withBoth(from, to), flag), {
+    flag: "--from",
+  });
 }
 
 async function trustDomainOf(channel: CommandChannel): Promise<string> {

@@ -3,6 +3,7 @@
  * free ports, ended with their owner.
  */
 import { type ChildProcess, spawn } from "node:child_process";
+import { basename } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 
@@ -32,9 +33,13 @@ export class Running implements AsyncDisposable {
   readonly #waiting = new Set<() => void>();
   /** Resolves with the exit code (or the signal's name) once the process has ended and its output is read. */
   readonly ended: Promise<number | string>;
+  /** The program and its first words, for messages. */
+  readonly #name: string;
   #exit: number | string | undefined;
 
   constructor(command: string, args: readonly string[], options: SpawnOptions = {}) {
+    const words = args.filter((word) => !word.startsWith("-")).slice(0, 3);
+    this.#name = [command, ...words].map((word) => basename(word)).join(" ");
     this.child = spawn(command, [...args], {
       stdio: ["pipe", "pipe", "pipe"],
       env: { ...process.env, ...options.environment },
@@ -88,7 +93,8 @@ export class Running implements AsyncDisposable {
   }
 
   /** Waits for a log line, also among those already read. Fails with the output when the process ends or time is up. */
-  async waitFor(matches: (line: LogLine) => boolean, timeoutMs = 10_000, from = 0): Promise<LogLine> {
+  async waitFor(matches: (line: LogLine) => boolean, timeoutMs = 30_000, from = 0): Promise<LogLine> {
+    const awaited = `a line for which ${matches.name || String(matches)}`;
     let next = from;
     const deadline = Date.now() + timeoutMs;
     for (;;) {
@@ -97,8 +103,9 @@ export class Running implements AsyncDisposable {
         if (matches(line)) return line;
       }
       if (this.#exit !== undefined)
-        throw new Error(`the process ended with ${this.#exit} before the line came\n${this.tail()}`);
-      if (Date.now() > deadline) throw new Error(`no such line within ${timeoutMs} ms\n${this.tail()}`);
+        throw new Error(`${this.#name}: ended with ${this.#exit} before ${awaited}; its last lines:\n${this.tail()}`);
+      if (Date.now() > deadline)
+        throw new Error(`${this.#name}: not ${awaited} within ${timeoutMs} ms; its last lines:\n${this.tail()}`);
       await this.#activity(deadline - Date.now());
     }
   }

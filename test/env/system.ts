@@ -102,7 +102,7 @@ export class System implements AsyncDisposable {
       spawn,
     );
     this.#server = running;
-    const ready = await running.waitFor(isReady, 15_000);
+    const ready = await running.waitFor(isReady);
     this.#address = String(ready["address"]);
     return running;
   }
@@ -162,7 +162,7 @@ export class System implements AsyncDisposable {
       options.spawn,
     );
     this.#agents.add(running);
-    await running.waitFor(isReady, 15_000);
+    await running.waitFor(isReady);
     return { name, running, socket, folder, alias, token };
   }
 

@@ -118,7 +118,7 @@ describe("entry apply, entry export", () => {
     const { code, err } = await entry("apply", ["--owner", "team", "-f", path, "--yes"]);
     assert.equal(code, exitCodes.usage);
     for (const problem of [
-      /a\.json: entry 1: .*surprise/,
+      /a\.json: line \d+: entry 1: .*surprise/,
       /entry 2: has both/,
       /others owns it/,
       /entry 4: name: must be/,

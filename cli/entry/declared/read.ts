@@ -4,7 +4,8 @@ import { z } from "zod";
 import type { Entry } from "../../../proto/gen/spire/api/types/Entry.ts";
 import type { CommandContext } from "../../context.ts";
 import { inputError } from "../../exit-codes.ts";
-import { readDocument } from "../../input-file.ts";
+import { describeIssue, listOf, readDocument } from "../../input-file.ts";
+import type { LineOf } from "../document.ts";
 import { entryInput } from "../schema.ts";
 import { documentOf } from "./document.ts";
 import { derivedName, isEntryName, isOwner, ownedId, ownerOf } from "./ownership.ts";
@@ -22,7 +23,6 @@ interface Item {
 }
 
 const fileForm = z.strictObject({ owner: z.string().optional(), entries: z.array(z.unknown()) });
-const shownProblems = 50;
 
 /**
  * The entries of a YAML or JSON file, of all such files below a folder, or of standard input for `-`.
@@ -38,10 +38,10 @@ export async function readDeclaration(
   const owners = new Set(ownerFlag === undefined ? [] : [ownerFlag]);
   const items: Item[] = [];
   for (const file of paths.flatMap(filesOf)) {
-    const { value } = await readDocument(file, context);
-    const { owner, raw } = contentOf(value, file, problems);
+    const { value, lineOf } = await readDocument(file, context);
+    const { owner, raw, at } = contentOf(value, file, lineOf, problems);
     if (owner !== undefined) owners.add(owner);
-    items.push(...raw.flatMap((one, index) => itemOf(one, `${file}: entry ${index + 1}`, problems)));
+    items.push(...raw.flatMap((one, index) => itemOf(one, { file, index, lineOf, at: at(index) }, problems)));
   }
   const [owner, ...more] = owners;
   if (owner !== undefined && !isOwner(owner)) problems.push(`the owner ${owner} is not 1 to 64 of A-Z a-z 0-9 _ -`);
@@ -66,25 +66,40 @@ function filesOf(path: string): readonly string[] {
     .toSorted();
 }
 
-function contentOf(
-  value: unknown,
-  file: string,
-  problems: string[],
-): { owner?: string | undefined; raw: readonly unknown[] } {
-  if (value === null) return { raw: [] };
-  if (Array.isArray(value)) return { raw: value };
-  if (typeof value === "object" && !("entries" in value)) return { raw: [value] };
-  const wrapper = fileForm.safeParse(value);
-  if (wrapper.success) return { owner: wrapper.data.owner, raw: wrapper.data.entries };
-  problems.push(...wrapper.error.issues.map(({ path, message }) => `${file}: ${[...path, message].join(": ")}`));
-  return { raw: [] };
+interface Content {
+  readonly owner?: string | undefined;
+  readonly raw: readonly unknown[];
+  /** Where in the document an item is. */
+  readonly at: (index: number) => readonly PropertyKey[];
 }
 
-function itemOf(value: unknown, where: string, problems: string[]): readonly Item[] {
+function contentOf(value: unknown, file: string, lineOf: LineOf, problems: string[]): Content {
+  const itself = (): readonly PropertyKey[] => [];
+  if (value === null) return { raw: [], at: itself };
+  if (Array.isArray(value)) return { raw: value, at: (index) => [index] };
+  if (typeof value === "object" && !("entries" in value)) return { raw: [value], at: itself };
+  const wrapper = fileForm.safeParse(value);
+  const at = (index: number): readonly PropertyKey[] => ["entries", index];
+  if (wrapper.success) return { owner: wrapper.data.owner, raw: wrapper.data.entries, at };
+  problems.push(...wrapper.error.issues.map((issue) => `${file}: ${describeIssue(issue, lineOf, [], "")}`));
+  return { raw: [], at };
+}
+
+/** Where an item was read: in which file, as which of its entries, and at which path of the document. */
+interface Place {
+  readonly file: string;
+  readonly index: number;
+  readonly lineOf: LineOf;
+  readonly at: readonly PropertyKey[];
+}
+
+function itemOf(value: unknown, { file, index, lineOf, at }: Place, problems: string[]): readonly Item[] {
+  const where = `${file}: entry ${index + 1}`;
   const { name, rest } = nameOf(value);
   const result = entryInput.safeParse(rest);
   if (!result.success) {
-    problems.push(...result.error.issues.map(({ path, message }) => `${where}: ${[...path, message].join(": ")}`));
+    const whose = `entry ${index + 1}: `;
+    problems.push(...result.error.issues.map((issue) => `${file}: ${describeIssue(issue, lineOf, at, whose)}`));
     return [];
   }
   if (name !== undefined && (typeof name !== "string" || !isEntryName(name))) {
@@ -118,12 +133,4 @@ function declared(
     return [];
   }
   return [{ where, entry: { ...entry, id: ownedId(owner, name ?? derivedName(documentOf(entry))) } }];
-}
-
-function listOf(problems: readonly string[]): string {
-  const [only] = problems;
-  if (only !== undefined && problems.length === 1) return only;
-  const more = problems.length - shownProblems;
-  const shown = problems.slice(0, shownProblems);
-  return [`${problems.length} problems`, ...shown, ...(more > 0 ? [`and ${more} more`] : [])].join("\n  ");
 }
