@@ -100,6 +100,14 @@ describe("resolveEndpointAddress()", () => {
   it("refuses a variable that is set to nothing", () => {
     assert.throws(() => resolveEndpointAddress(undefined, { SPIFFE_ENDPOINT_SOCKET: "" }), {
       code: "ERR_ENDPOINT_ADDRESS",
+      message: "SPIFFE_ENDPOINT_SOCKET is set, but empty",
+    });
+  });
+
+  it("names the variable whose address is not legal", () => {
+    assert.throws(() => resolveEndpointAddress(undefined, { SPIFFE_ENDPOINT_SOCKET: "nonsense" }), {
+      code: "ERR_ENDPOINT_ADDRESS",
+      message: /^SPIFFE_ENDPOINT_SOCKET: /,
     });
   });
 });

@@ -37,7 +37,7 @@ export function resolveEndpointAddress(
   if (explicit !== undefined) return parseEndpointAddress(explicit, kind);
   const variable = variables[kind];
   const value = environment[variable];
-  if (value === "") throw new SpiffeError("ERR_ENDPOINT_ADDRESS_MISSING", `${variable} is set, but empty`);
+  if (value === "") throw new SpiffeError("ERR_ENDPOINT_ADDRESS", `${variable} is set, but empty`);
   if (value !== undefined) return named(variable, () => parseEndpointAddress(value, kind));
   throw new SpiffeError(
     "ERR_ENDPOINT_ADDRESS_MISSING",
