@@ -20,7 +20,7 @@ export async function withServer<Result>(
   options: ServerOptions,
   context: Pick<CommandContext, "environment" | "uid">,
   use: (channel: CommandChannel) => Promise<Result>,
-  flag = "--socket",
+  flag = "--socket or --server",
 ): Promise<Result> {
   if (options.server === undefined) return withChannel(options.socket, "server", use, { flag });
   const { dialRemote } = await import("./remote/dial.ts");
@@ -74,7 +74,7 @@ async function during<Result>(
     if (!noAnswer.has(error.code)) throw error;
     throw new CommandError(exitCodes.unreachable, `no answer from the ${who}: ${error.message}`, {
       code: "ERR_NO_ANSWER",
-      hint: cliErrorSpecs.ERR_NO_ANSWER.fix.replace("--socket", flag),
+      hint: cliErrorSpecs.ERR_NO_ANSWER.fix.replace("--socket or --server", flag),
       cause: error,
     });
   } finally {

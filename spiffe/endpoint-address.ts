@@ -39,10 +39,7 @@ export function resolveEndpointAddress(
   const value = environment[variable];
   if (value === "") throw new SpiffeError("ERR_ENDPOINT_ADDRESS", `${variable} is set, but empty`);
   if (value !== undefined) return named(variable, () => parseEndpointAddress(value, kind));
-  throw new SpiffeError(
-    "ERR_ENDPOINT_ADDRESS_MISSING",
-    `no endpoint address was given and ${variable} is not set`,
-  );
+  throw new SpiffeError("ERR_ENDPOINT_ADDRESS_MISSING", `no endpoint address was given and ${variable} is not set`);
 }
 
 /** Who set the variable elsewhere must learn that it is the one. */

@@ -31,7 +31,7 @@ export function withEnds<Result>(
     throw inputError("ERR_USAGE", "--from and our server's socket are the same");
   if (options.server !== undefined && options.to !== undefined)
     throw inputError("ERR_USAGE", "--to cannot be combined with --server");
-  const flag = options.to === undefined ? "--socket" : "--to";
+  const flag = options.to === undefined ? undefined : "--to";
   const withBoth = async (from: CommandChannel, to: CommandChannel): Promise<Result> => {
     const [theirs, ours] = await Promise.all([trustDomainOf(from), trustDomainOf(to)]);
     if (theirs !== ours) throw otherTrustDomain(theirs, ours);
