@@ -179,7 +179,8 @@ export class Authorities implements SigningAuthorities {
     const nexts: number[] = [];
     for (const { kind, lifecycle } of this.#kinds) {
       try {
-        nexts.push((await lifecycle.advance()) * 1000);
+        // Turns may fall within a second, and are looked at in whole ones: to wake before would be to spin.
+        nexts.push(Math.ceil(await lifecycle.advance()) * 1000);
         this.#failures.delete(kind);
       } catch (error) {
         this.#failures.set(kind, error);
