@@ -1,5 +1,5 @@
 import type { AuthorityRecord } from "../domain/authority.ts";
-import { propagation, turnsOf } from "./schedule.ts";
+import { guaranteedLife, propagation, turnsOf } from "./schedule.ts";
 
 /** What is known about the authorities of one kind. */
 export interface AuthorityView {
@@ -94,11 +94,18 @@ function nextTurn(active: AuthorityRecord, prepared: AuthorityRecord | undefined
   return prepared === undefined ? turnsOf(active).prepareAt : activationOf(active, prepared);
 }
 
-/** Not before it has been in the bundle for a while, unless the active one cannot wait. */
+/**
+ * Not before it has been in the bundle for a while, unless the active one cannot wait. Below an anchor that is trusted
+ * already there is nothing to wait for: then it signs as soon as the active one gives less life than it would itself, as
+ * one does that came from above with little life left.
+ */
 function activationOf(active: AuthorityRecord, prepared: AuthorityRecord): number {
   const { activateAt, forceAt } = turnsOf(active);
-  const known = prepared.changedAt + propagation(prepared.notAfter - prepared.issuedAt);
-  return Math.max(activateAt, Math.min(known, forceAt));
+  const life = prepared.notAfter - prepared.issuedAt;
+  if (active.upstreamId !== "" && active.upstreamId === prepared.upstreamId) {
+    return Math.max(prepared.changedAt, Math.min(activateAt, active.notAfter - guaranteedLife(life)));
+  }
+  return Math.max(activateAt, Math.min(prepared.changedAt + propagation(life), forceAt));
 }
 
 function isPending(record: AuthorityRecord): boolean {
