@@ -48,7 +48,7 @@ describe("agent purge", () => {
     assert.deepEqual(deleted, []);
     assert.match((await purge(service)).out, /a\.test\/old .*UTC {2}purged$/m);
     assert.deepEqual(deleted, ["/old"]);
-    await purge(service, "-expiredFor", "696h");
+    await purge(service, "-expiredFor", "695h");
     assert.deepEqual(deleted.slice(1), ["/old", "/recent"]);
     assert.deepEqual([...new Set(filters.map(String))], ["true,false"]);
   });

@@ -37,7 +37,7 @@ export function findSuites() {
   const isSystem = (file) => /^(test\/(e2e|simulation|races)|demo)\//.test(file);
   return [
     { name: "unit", files: plain.filter((file) => !isSystem(file)), budget: 300, needs: [], concurrency: 2 },
-    { name: "system", files: plain.filter(isSystem), budget: 400, needs: [], concurrency: 2 },
+    { name: "system", files: plain.filter(isSystem), budget: 400, needs: [], concurrency: 3 },
     ...files.filter((file) => file.endsWith(".full.test.ts")).map(fullSuite),
   ].filter((suite) => suite.files.length > 0);
 }
