@@ -4,6 +4,7 @@ export type { BidiCall, CallOptions, RpcChannel } from "./client/channel.ts";
 export type { KeepAlive } from "./client/connection-pool.ts";
 export { type DialTlsOptions, dialTls } from "./client/dial-tls.ts";
 export { type DialUnixOptions, dialUnix } from "./client/dial-unix.ts";
+export { serverIdOf, verifyTrustDomainServer, WrongServerError } from "./client/trust-domain-server.ts";
 export { commonErrors } from "./errors/common.ts";
 export {
   defineErrors,

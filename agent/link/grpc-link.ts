@@ -20,8 +20,8 @@ import type {
 } from "../../proto/domain/link.ts";
 import { agentService, bundleService, svidService, syncService } from "../../proto/services.ts";
 import type { Clock } from "../../runtime/core/index.ts";
-import { type SpiffeBundle, SpiffeId, type TrustDomain } from "../../spiffe/index.ts";
-import { type BidiCall, dialTls, type RpcChannel, ServiceError } from "../../transport/index.ts";
+import type { SpiffeBundle, TrustDomain } from "../../spiffe/index.ts";
+import { type BidiCall, dialTls, type RpcChannel, ServiceError, serverIdOf } from "../../transport/index.ts";
 import { agentErrors } from "../errors.ts";
 import type { NodeIdentity } from "../identity/node-identity.ts";
 import { fetchAuthorizedEntries } from "./authorized-entries.ts";
@@ -121,7 +121,7 @@ export class GrpcLink implements ServerLink {
 
   readonly polling: PollingLink = {
     authorizedEntries: async (known, options) => {
-      const parentId = SpiffeId.of(this.#options.trustDomain, "/spire/server");
+      const parentId = serverIdOf(this.#options.trustDomain);
       return fetchAuthorizedEntries(this.#channel(), known, parentId, options);
     },
     federatedBundle: async (trustDomain, options = {}) => {

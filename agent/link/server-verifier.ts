@@ -1,12 +1,12 @@
 import type { Certificate } from "../../certs/index.ts";
 import type { Clock } from "../../runtime/core/index.ts";
-import { type SpiffeBundle, SpiffeId, type TrustDomain, verifyX509Svid } from "../../spiffe/index.ts";
+import type { SpiffeBundle, TrustDomain } from "../../spiffe/index.ts";
+import { serverIdOf, verifyTrustDomainServer, WrongServerError } from "../../transport/index.ts";
 import { agentErrors } from "../errors.ts";
 
 /** Judges whether the other side is the server of the trust domain: `spiffe://<trust domain>/spire/server`. */
 export class ServerVerifier {
   readonly #trustDomain: TrustDomain;
-  readonly #serverId: SpiffeId;
   readonly #bundle: () => SpiffeBundle | undefined;
   readonly #clock: Clock;
   /** Under trust on first use: the first server's leaf. Every connection until there is a bundle must show it. */
@@ -14,7 +14,6 @@ export class ServerVerifier {
 
   constructor(trustDomain: TrustDomain, bundle: () => SpiffeBundle | undefined, clock: Clock) {
     this.#trustDomain = trustDomain;
-    this.#serverId = SpiffeId.of(trustDomain, "/spire/server");
     this.#bundle = bundle;
     this.#clock = clock;
   }
@@ -27,31 +26,26 @@ export class ServerVerifier {
   }
 
   #verifyUnder(bundle: SpiffeBundle, chain: readonly Certificate[]): void {
-    const bundles = { get: (name: TrustDomain) => (name.equals(this.#trustDomain) ? bundle : undefined) };
-    let id: SpiffeId;
+    const trustDomain = this.#trustDomain;
     try {
-      id = verifyX509Svid({ chain, bundles, atMs: this.#clock.now(), usage: "server" }).id;
+      const bundles = { get: (name: TrustDomain) => (name.equals(trustDomain) ? bundle : undefined) };
+      verifyTrustDomainServer({ chain, bundles, trustDomain, atMs: this.#clock.now() });
     } catch (cause) {
-      throw agentErrors.error("ERR_SERVER_UNTRUSTED", "the server's certificate does not verify under the bundle", {
-        cause,
-      });
+      const isSomebodyElse = cause instanceof WrongServerError;
+      const message = isSomebodyElse ? cause.message : "the server's certificate does not verify under the bundle";
+      throw agentErrors.error("ERR_SERVER_UNTRUSTED", message, { cause });
     }
-    if (!id.equals(this.#serverId)) throw notTheServer(id.toString());
   }
 
   #verifyFirstUse(chain: readonly Certificate[]): void {
     const leaf = chain[0];
     const uri = leaf?.uriSans[0];
-    if (leaf === undefined || leaf.uriSans.length !== 1 || uri !== this.#serverId.toString()) {
-      throw notTheServer(uri ?? "nobody");
+    if (leaf === undefined || leaf.uriSans.length !== 1 || uri !== serverIdOf(this.#trustDomain).toString()) {
+      throw agentErrors.error("ERR_SERVER_UNTRUSTED", new WrongServerError(uri ?? "nobody", this.#trustDomain).message);
     }
     this.#pinned ??= leaf;
     if (!this.#pinned.equals(leaf)) {
       throw agentErrors.error("ERR_SERVER_UNTRUSTED", "during insecure bootstrap another server answered than before");
     }
   }
-}
-
-function notTheServer(who: string): Error {
-  return agentErrors.error("ERR_SERVER_UNTRUSTED", `the other side is ${who}, not the server of the trust domain`);
 }

@@ -1,8 +1,8 @@
 import type { Certificate } from "../../certs/index.ts";
 import { type Clock, systemClock } from "../../runtime/core/index.ts";
 import { clientSocketPath } from "../../runtime/host/default-sockets.ts";
-import { SpiffeId, TrustDomain, verifyX509Svid, type X509Svid } from "../../spiffe/index.ts";
-import { dialTls, type RpcChannel } from "../../transport/index.ts";
+import { TrustDomain, type X509Svid } from "../../spiffe/index.ts";
+import { dialTls, type RpcChannel, verifyTrustDomainServer } from "../../transport/index.ts";
 import { withWorkloadApi } from "../api/client.ts";
 import type { CommandContext } from "../context.ts";
 import { CommandError, exitCodes, inputError } from "../exit-codes.ts";
@@ -29,11 +29,8 @@ export async function dialRemote(
   );
   const svid = svidOf(svids, options.as);
   const trustDomain = trustDomainOf(options) ?? svid.id.trustDomain;
-  const expected = SpiffeId.of(trustDomain, "/spire/server");
-  const verifyServer = (chain: readonly Certificate[]): void => {
-    const { id } = verifyX509Svid({ chain, bundles, atMs: clock.now(), usage: "server" });
-    if (!id.equals(expected)) throw new Error(`it is ${id}, not ${expected}`);
-  };
+  const verifyServer = (chain: readonly Certificate[]): void =>
+    verifyTrustDomainServer({ chain, trustDomain, bundles, atMs: clock.now() });
   const identity = { chain: svid.chain.map(({ der }) => der), key: svid.key };
   return dialTls({ address, identity: () => identity, verifyServer });
 }

@@ -87,7 +87,7 @@ describe("commands with --server", () => {
     assert.equal(code, exitCodes.refused);
     assert.match(
       err,
-      /is not to be trusted: it is spiffe:.*\/spire\/agent\/.*, not .*\/spire\/server \(ERR_SERVER_NOT/,
+      /is not to be trusted: the other side is spiffe:.*\/spire\/agent\/.*, not .*\/spire\/server \(ERR_SERVER_NOT/,
     );
     assert.ok(calls <= 1);
   });

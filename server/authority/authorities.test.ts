@@ -56,6 +56,15 @@ describe("Authorities", () => {
     assert.notEqual(certificate.subjectText(), other.subjectText());
   });
 
+  it("wakes in whole seconds, not before anything is due", async () => {
+    const world = new AuthorityWorld();
+    world.options = { ...world.options, caTtl: 91 };
+    const authorities = await world.start();
+    await world.clock.advance(45_700);
+    const next = await authorities.tick();
+    assert.ok(next > world.clock.now(), `${next} is not after ${world.clock.now()}`);
+  });
+
   it("goes on with the same authorities after a restart", async () => {
     const world = new AuthorityWorld();
     const before = await world.start();

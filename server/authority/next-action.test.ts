@@ -55,6 +55,16 @@ describe("nextAction()", () => {
     assert.deepEqual(decide([prepared], t0), { kind: "activate", record: prepared, retire: [] });
   });
 
+  it("lets a prepared CA below a known anchor sign at once when the active one came with little life", () => {
+    const active = record("active", { upstreamId: "root", issuedAt: t0, notAfter: t0 + 8 });
+    const prepared = record("prepared", { upstreamId: "root", issuedAt: t0 + 4, notAfter: t0 + 64 });
+    assert.deepEqual(decide([active, prepared], t0 + 4), { kind: "activate", record: prepared, retire: [active] });
+    const elsewhere = { ...prepared, upstreamId: "new-root" };
+    assert.equal(decide([active, elsewhere], t0 + 4).kind, "wait", "its anchor has to be known first");
+    const equal = record("active", { upstreamId: "root", issuedAt: t0, notAfter: t0 + 64 });
+    assert.equal(decide([equal, prepared], t0 + 4).kind, "wait", "the active one gives as much life");
+  });
+
   it("waits until half of the life is left", () => {
     const active = record("active");
     assert.deepEqual(decide([active], t0), { kind: "wait", until: t0 + 12 * hour });

@@ -1,12 +1,12 @@
-import { assembleCertificate, Certificate, caSubject, caTbs, randomSerial } from "../../../certs/index.ts";
+import { Certificate, caSubject } from "../../../certs/index.ts";
 import type { Clock, Random } from "../../../runtime/core/index.ts";
 import type { TrustDomain } from "../../../spiffe/index.ts";
 import { serverErrors } from "../../errors.ts";
 import { blockedKeys } from "../../issuance/blocked-keys.ts";
-import { lifetime } from "../../issuance/lifetime.ts";
 import { issuanceLimits } from "../../issuance/limits.ts";
 import { provenRequest, Refusal } from "../../issuance/svid-job.ts";
 import type { CaSubject, SigningAuthorities, X509Issuer } from "../ports.ts";
+import { signCaBelow } from "../sign-ca.ts";
 
 export interface DownstreamCaRequest {
   readonly csrDer: Uint8Array;
@@ -43,32 +43,22 @@ export async function issueDownstreamCa(deps: DownstreamCaDeps, request: Downstr
   const { authorities, clock, random, trustDomain } = deps;
   const issuer = authorities.x509Issuer();
   const spkiDer = keyOf(authorities, request.csrDer);
-  const pathLength = pathLengthBelow(issuer.certificate);
-  const life = lifetime(
-    {
-      ttl: request.preferredTtl,
-      defaultTtl: deps.caTtl,
-      maxTtl: Number.MAX_SAFE_INTEGER,
-      issuerNotAfter: issuer.notAfter,
-      notAfterCap: 0,
-    },
-    clock.now(),
-  );
-  const { signatureAlgorithm } = issuer.info;
-  const tbs = caTbs({
-    issuer: issuer.info,
-    serial: randomSerial(random.bytes(16)),
-    notBeforeMs: life.notBefore * 1000,
-    notAfterMs: life.notAfter * 1000,
-    spkiDer,
-    uri: trustDomain.idString,
+  const { der, notAfter } = await signCaBelow({
+    issuer: issuer.certificate,
+    sign: (tbs) => issuer.signer.sign(tbs),
+    trustDomain,
     subject: { ...(deps.subject ?? caSubject), organizationalUnit: `DOWNSTREAM-${issuer.chain.length + 1}` },
-    signatureAlgorithm,
-    pathLength,
+    spkiDer,
+    ttl: request.preferredTtl,
+    defaultTtl: deps.caTtl,
+    issuerNotAfter: issuer.notAfter,
+    clock,
+    random,
+    noRoom: () =>
+      serverErrors.error("ERR_DOWNSTREAM_PATH_LENGTH", "the path length of this server's CA allows no CA below it"),
   });
-  const der = assembleCertificate(tbs, signatureAlgorithm, await issuer.signer.sign(tbs));
   const { serialNumber } = recheck(der, issuer, spkiDer);
-  return { chain: [der, ...issuer.chain], serialNumber, notAfter: life.notAfter };
+  return { chain: [der, ...issuer.chain], serialNumber, notAfter };
 }
 
 function keyOf(authorities: Pick<SigningAuthorities, "records">, csrDer: Uint8Array): Uint8Array {
@@ -81,13 +71,6 @@ function keyOf(authorities: Pick<SigningAuthorities, "records">, csrDer: Uint8Ar
     if (error instanceof Refusal) throw serverErrors.error(error.code, error.message);
     throw error;
   }
-}
-
-/** RFC 5280 §4.2.1.9: a CA below one that allows `n` more may itself allow `n - 1`. */
-function pathLengthBelow({ pathLength }: Certificate): number | undefined {
-  if (pathLength === undefined) return undefined;
-  if (pathLength > 0) return pathLength - 1;
-  throw serverErrors.error("ERR_DOWNSTREAM_PATH_LENGTH", "the path length of this server's CA allows no CA below it");
 }
 
 /** What leaves is what was asked for: read back as a stranger would. */

@@ -1,19 +1,10 @@
 import { createPrivateKey, type KeyObject } from "node:crypto";
 import { readFile, stat } from "node:fs/promises";
-import {
-  assembleCertificate,
-  type Certificate,
-  caTbs,
-  encodeSpki,
-  issuerInfoOf,
-  parsePemCertificates,
-  randomSerial,
-  signBytes,
-} from "../../../certs/index.ts";
+import { type Certificate, encodeSpki, issuerInfoOf, parsePemCertificates, signBytes } from "../../../certs/index.ts";
 import type { Clock, Random } from "../../../runtime/core/index.ts";
 import { serverErrors } from "../../errors.ts";
-import { lifetime } from "../../issuance/lifetime.ts";
 import type { UpstreamAuthority, UpstreamBundle } from "../ports.ts";
+import { signCaBelow } from "../sign-ca.ts";
 import { anchorsOf } from "./anchors.ts";
 
 export interface DiskUpstreamOptions {
@@ -40,23 +31,19 @@ export function diskUpstream(options: DiskUpstreamOptions, clock: Clock, random:
     mintX509Ca: async ({ trustDomain, signer, subject, ttl }) => {
       const { key, chain, roots } = await readAuthority(options);
       const [issuer] = chain;
-      const life = lifetime(
-        { ttl, defaultTtl: ttl, maxTtl: ttl, issuerNotAfter: Math.floor(earliestEnd(chain) / 1000), notAfterCap: 0 },
-        clock.now(),
-      );
-      const info = issuerInfoOf(issuer);
-      const tbs = caTbs({
-        issuer: info,
-        serial: randomSerial(random.bytes(16)),
-        notBeforeMs: life.notBefore * 1000,
-        notAfterMs: life.notAfter * 1000,
-        spkiDer: encodeSpki(signer.publicKey),
-        uri: trustDomain.idString,
+      const { der: own } = await signCaBelow({
+        issuer,
+        sign: async (tbs) => signBytes(issuerInfoOf(issuer).signatureAlgorithm, tbs, key),
+        trustDomain,
         subject,
-        signatureAlgorithm: info.signatureAlgorithm,
-        pathLength: pathLengthBelow(issuer, options.certificatePath),
+        spkiDer: encodeSpki(signer.publicKey),
+        ttl,
+        defaultTtl: ttl,
+        issuerNotAfter: Math.floor(earliestEnd(chain) / 1000),
+        clock,
+        random,
+        noRoom: () => unusable(options.certificatePath, "its path length allows no CA below it"),
       });
-      const own = assembleCertificate(tbs, info.signatureAlgorithm, signBytes(info.signatureAlgorithm, tbs, key));
       const between = chain.map(({ der }) => der).filter((der) => !roots.some((root) => isSame(root.der, der)));
       const served = [own, ...between];
       return {
@@ -135,13 +122,6 @@ async function stateOf({ certificatePath, keyPath, bundlePath }: DiskUpstreamOpt
 
 function earliestEnd(chain: readonly Certificate[]): number {
   return Math.min(...chain.map(({ notAfter }) => notAfter));
-}
-
-/** RFC 5280 §4.2.1.9. */
-function pathLengthBelow({ pathLength }: Certificate, path: string): number | undefined {
-  if (pathLength === undefined) return undefined;
-  if (pathLength > 0) return pathLength - 1;
-  throw unusable(path, "its path length allows no CA below it");
 }
 
 function bundleOf(roots: readonly Certificate[]): UpstreamBundle {

@@ -3,8 +3,8 @@ import { assembleCsr, type Certificate, csrInfo, encodeSpki } from "../../../cer
 import { decodeBundle, encodeJwtKey } from "../../../proto/convert/bundle.ts";
 import { bundleService, svidService } from "../../../proto/services.ts";
 import type { Clock } from "../../../runtime/core/index.ts";
-import { type SpiffeBundle, SpiffeId, type TrustDomain, verifyX509Svid } from "../../../spiffe/index.ts";
-import { type CallOptions, dialTls, type RpcChannel } from "../../../transport/index.ts";
+import type { SpiffeBundle, TrustDomain } from "../../../spiffe/index.ts";
+import { type CallOptions, dialTls, type RpcChannel, verifyTrustDomainServer } from "../../../transport/index.ts";
 import { serverErrors } from "../../errors.ts";
 import type { UpstreamAuthority } from "../ports.ts";
 import { anchorsOf } from "./anchors.ts";
@@ -148,13 +148,7 @@ export class SpireUpstream implements UpstreamAuthority, AsyncDisposable {
   /** Above us is `spiffe://<trust domain>/spire/server`, and nobody else. */
   #verify(identity: WorkloadIdentity, chain: readonly Certificate[]): void {
     const { trustDomain, clock } = this.#options;
-    const bundles = { get: (name: TrustDomain) => (name.equals(trustDomain) ? identity.bundle(name) : undefined) };
-    const { id } = verifyX509Svid({ chain, bundles, atMs: clock.now(), usage: "server" });
-    if (!id.equals(SpiffeId.of(trustDomain, "/spire/server"))) {
-      throw serverErrors.error(
-        "ERR_UPSTREAM_UNAVAILABLE",
-        `the other side is ${id}, not the server of the trust domain`,
-      );
-    }
+    const bundles = { get: (name: TrustDomain) => identity.bundle(name) };
+    verifyTrustDomainServer({ chain, trustDomain, bundles, atMs: clock.now() });
   }
 }

@@ -27,7 +27,7 @@ export function upstreamEdits(change: UpstreamChange): readonly BundleEdit[] {
 function* x509Edits({ bundle, records, before, now, nowSeconds }: UpstreamChange): Generator<BundleEdit, void> {
   const own = new Map(bundle.x509Authorities.map((authority) => [text(authority.certificate.der), authority]));
   const above = new Set(now.x509.map(({ certificateDer }) => text(certificateDer)));
-  const above0 = new Set(before?.x509.map(({ certificateDer }) => text(certificateDer)));
+  const aboveBefore = new Set(before?.x509.map(({ certificateDer }) => text(certificateDer)));
   const self = new Set(records.flatMap((record) => (record.upstreamId === "" ? record.anchors.map(text) : [])));
   for (const { certificateDer, tainted } of now.x509) {
     const certificate = Certificate.parse(certificateDer);
@@ -40,7 +40,7 @@ function* x509Edits({ bundle, records, before, now, nowSeconds }: UpstreamChange
   if (!now.isComplete) return;
   for (const [der, { certificate, tainted }] of own) {
     if (above.has(der) || self.has(der)) continue;
-    if (above0.has(der) || tainted) yield { kind: "remove-x509", certificateDer: certificate.der };
+    if (aboveBefore.has(der) || tainted) yield { kind: "remove-x509", certificateDer: certificate.der };
   }
 }
 
@@ -50,7 +50,7 @@ function* jwtEdits(
 ): Generator<BundleEdit, void> {
   const own = new Map(bundle.jwtAuthorities.map((key) => [key.keyId, key]));
   const above = new Set(now.map(({ keyId }) => keyId));
-  const above0 = new Set(before?.jwt?.map(({ keyId }) => keyId));
+  const aboveBefore = new Set(before?.jwt?.map(({ keyId }) => keyId));
   const self = new Set(records.flatMap(({ kind, id }) => (kind === "jwt" ? [id] : [])));
   for (const key of now) {
     const { keyId, spkiDer, expiresAt, tainted } = key;
@@ -61,7 +61,8 @@ function* jwtEdits(
     if (tainted && known?.tainted !== true && isSame && !self.has(keyId)) yield { kind: "taint-jwt", keyId };
   }
   for (const [keyId, { tainted }] of own) {
-    if (!above.has(keyId) && !self.has(keyId) && (above0.has(keyId) || tainted)) yield { kind: "remove-jwt", keyId };
+    if (!above.has(keyId) && !self.has(keyId) && (aboveBefore.has(keyId) || tainted))
+      yield { kind: "remove-jwt", keyId };
   }
 }
 

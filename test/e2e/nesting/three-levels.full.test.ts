@@ -57,14 +57,12 @@ describe("three servers under one another, one trust domain", () => {
     ];
     const trustDomain = TrustDomain.parse("test.example");
     const serials = new Map<string, Set<string>>(workloads.map(({ path }) => [path, new Set()]));
-    const issuers = new Map<string, Set<string>>(workloads.map(({ path }) => [path, new Set()]));
     const until = Date.now() + watchMs;
     let rounds = 0;
     while (Date.now() < until) {
       for (const from of workloads) {
         const { svid } = from.source;
         serials.get(from.path)?.add(svid.chain[0]?.serialNumber ?? "");
-        issuers.get(from.path)?.add(svid.chain[0]?.authorityKeyId ?? "");
         const [own] = await from.client.fetchJwtSvids({ audience: ["all"], spiffeId: svid.id });
         assert.ok(own !== undefined);
         for (const at of workloads) {
@@ -80,7 +78,6 @@ describe("three servers under one another, one trust domain", () => {
     assert.ok(rounds > watchMs / 1_000 / 3, `${rounds} rounds`);
     for (const { path, source } of workloads) {
       assert.ok((serials.get(path)?.size ?? 0) >= 4, `${path} had ${serials.get(path)?.size} SVIDs`);
-      assert.ok((issuers.get(path)?.size ?? 0) >= 1, `${path} had ${issuers.get(path)?.size} issuers`);
       const bundle = source.get(trustDomain);
       assert.ok((bundle?.x509Authorities.length ?? 99) <= 6, `${bundle?.x509Authorities.length} authorities`);
     }
