@@ -23,13 +23,13 @@ export const serverLimits = {
     reason: "DER of each kind; 150 RSA-4096 roots. Each bundle goes whole into every agent and SVID answer",
   },
   bundleEndpointUrlCharacters: { value: 2_048, reason: "the longest URL that clients and proxies handle alike" },
-
-  // ---- listing ----
-  filterSelectors: { value: 256, reason: "selectors or trust domains of one list filter; a node has tens" },
   bundleJwtAuthorities: {
     value: 256,
     reason: "JWT keys in the own bundle before servers below are refused more; each travels to every workload",
   },
+
+  // ---- listing ----
+  filterSelectors: { value: 256, reason: "selectors or trust domains of one list filter; a node has tens" },
   pageTokenCharacters: { value: 1_024, reason: "a token holds a time, an entry id of 255 characters and a MAC" },
 
   // ---- store ----

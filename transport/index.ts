@@ -32,6 +32,7 @@ export type {
 } from "./grpc/types.ts";
 export { type TransportLimits, transportLimits } from "./limits.ts";
 export type { Peer, ProcessHandle, TlsPeer, UnixPeer, VerifiedPeer } from "./peer.ts";
+export { plainAddress } from "./plain-address.ts";
 export { AddressRanges } from "./proxy-protocol/index.ts";
 export { listenTls, type TlsListener, type TlsListenerOptions } from "./server/listen-tls.ts";
 export type { Listener, ListenerAddress } from "./server/listener.ts";

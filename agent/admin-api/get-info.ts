@@ -1,4 +1,4 @@
-import { type Certificate, CertsError } from "../../certs/index.ts";
+import type { Certificate } from "../../certs/index.ts";
 import { encodeSpiffeId } from "../../proto/convert/spiffe-id.ts";
 import type { GetInfoResponse } from "../../proto/gen/spire/agent/debug/v1/GetInfoResponse.ts";
 import type { Clock } from "../../runtime/core/index.ts";
@@ -60,7 +60,7 @@ function spiffeIdOf([uri]: readonly string[]): SpiffeId | undefined {
   try {
     return uri === undefined ? undefined : SpiffeId.parse(uri);
   } catch (error) {
-    if (error instanceof SpiffeError || error instanceof CertsError) return undefined;
+    if (error instanceof SpiffeError) return undefined;
     throw error;
   }
 }

@@ -188,7 +188,7 @@ export class AgentIdentities implements Identities {
   applyBundles(change: Parameters<BundleTable["apply"]>[0]): void {
     this.#bundles.apply(change);
     // What has left the bundle serves nobody any more: no time is to be lost.
-    this.#distrustChanged((id) => (this.#bundles.isGone(id) ? 0 : agentLimits.replacementSpreadMs.value));
+    this.#distrustChanged((id) => (this.#bundles.isGone(id) ? "at once" : agentLimits.replacementSpreadMs.value));
     this.#board.refreshAll();
     this.#deps.onChange();
   }
@@ -203,6 +203,7 @@ export class AgentIdentities implements Identities {
     const spreads = new Map<string, number>();
     for (const { authority, authorityId, spreadMs } of change.upserts) {
       this.#bundles.distrust(authority, [authorityId]);
+      if (authority !== "x509") continue;
       spreads.set(authorityId, Math.min(spreadMs, agentLimits.replacementSpreadMaxMs.value));
     }
     this.#distrustChanged((id) => spreads.get(id) ?? 0);
@@ -393,7 +394,7 @@ export class AgentIdentities implements Identities {
     this.#deps.onPendingChange();
   }
 
-  #distrustChanged(spreadMsOf: (authorityId: string) => number): void {
+  #distrustChanged(spreadMsOf: (authorityId: string) => number | "at once"): void {
     this.#jwts.dropDistrusted();
     this.#replacements.update(this.#bundles.allDistrustedX509(), spreadMsOf);
   }

@@ -46,6 +46,20 @@ describe("Replacements", () => {
     assert.deepEqual([due, replacements.isDue("b")], [2, true]);
   });
 
+  it("wait no longer once the authority has left the bundle", () => {
+    const clock = new FakeClock();
+    let due = 0;
+    const onDue = (): void => {
+      due += 1;
+    };
+    const replacements = new Replacements({ clock, random: seededRandom(3), onDue });
+    replacements.update(new Set(["a", "b"]), () => spread);
+    assert.equal(due, 0);
+    replacements.update(new Set(["a", "b"]), (id) => (id === "a" ? "at once" : spread));
+    assert.deepEqual([due, replacements.isDue("a"), replacements.isDue("b")], [1, true, false]);
+    assert.equal(clock.pendingTimers, 1, "only the other one still waits");
+  });
+
   it("forget an authority that is trusted again, and let no timer run on", () => {
     const clock = new FakeClock();
     const replacements = new Replacements({ clock, random: seededRandom(1), onDue: () => assert.fail("due") });

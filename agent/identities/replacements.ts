@@ -24,22 +24,25 @@ export class Replacements {
     return this.#due.has(authorityId);
   }
 
-  /** What is distrusted, all of it. The first word on an authority counts: its moment does not move. */
-  update(authorityIds: ReadonlySet<string>, spreadMsOf: (authorityId: string) => number): void {
+  /**
+   * What is distrusted, all of it. The first word on an authority counts: its moment does not move, unless there is no
+   * time left (`"at once"`).
+   */
+  update(authorityIds: ReadonlySet<string>, spreadMsOf: (authorityId: string) => number | "at once"): void {
     for (const id of [...this.#waiting.keys(), ...this.#due]) if (!authorityIds.has(id)) this.#forget(id);
     let isDue = false;
     for (const id of authorityIds) {
-      if (this.#due.has(id) || this.#waiting.has(id)) continue;
-      const delayMs = Math.floor(this.#deps.random.float() * spreadMsOf(id));
-      if (delayMs > 0)
-        this.#waiting.set(
-          id,
-          this.#deps.clock.setTimer(delayMs, () => this.#begin(id)),
-        );
-      else {
-        this.#due.add(id);
-        isDue = true;
+      const spreadMs = spreadMsOf(id);
+      if (this.#due.has(id) || (this.#waiting.has(id) && spreadMs !== "at once")) continue;
+      const delayMs = spreadMs === "at once" ? 0 : Math.floor(this.#deps.random.float() * spreadMs);
+      if (delayMs > 0) {
+        const timer = this.#deps.clock.setTimer(delayMs, () => this.#begin(id));
+        this.#waiting.set(id, timer);
+        continue;
       }
+      this.#forget(id);
+      this.#due.add(id);
+      isDue = true;
     }
     if (isDue) this.#deps.onDue();
   }

@@ -408,21 +408,16 @@ export class NodeIdentityKeeper {
   }
 }
 
-/** Asking again with the same proof gives the same answer. */
-const finalCodes: ReadonlySet<string> = new Set([
+/** There is no proof left that the server would take. */
+const deadEnds: ReadonlySet<string> = new Set([
   "ERR_ATTESTATION_REFUSED",
   "ERR_JOIN_TOKEN_UNREADABLE",
   "ERR_X509POP_FILES",
   "ERR_AGENT_EVICTED",
-  "ERR_AGENT_BANNED",
 ]);
+/** Asking again with the same proof gives the same answer. */
+const finalCodes: ReadonlySet<string> = new Set([...deadEnds, "ERR_AGENT_BANNED"]);
 
-/** There is no proof left that the server would take. */
 function isDeadEnd(error: unknown): boolean {
-  return (
-    error instanceof ServiceError &&
-    ["ERR_ATTESTATION_REFUSED", "ERR_JOIN_TOKEN_UNREADABLE", "ERR_X509POP_FILES", "ERR_AGENT_EVICTED"].includes(
-      error.code,
-    )
-  );
+  return error instanceof ServiceError && deadEnds.has(error.code);
 }

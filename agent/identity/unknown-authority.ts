@@ -32,9 +32,13 @@ export class UnknownAuthority {
   }
 }
 
+/** What else does not verify, such as an SVID in an answer, says nothing of the server: it has been verified by then. */
 function isUnknownAuthority(error: unknown): boolean {
+  let isHandshake = false;
   for (let cause = error; cause instanceof Error; cause = cause.cause) {
-    if ("code" in cause && codes.has(cause.code)) return true;
+    if (!("code" in cause)) continue;
+    if (cause.code === "ERR_SERVER_UNTRUSTED") isHandshake = true;
+    else if (isHandshake && codes.has(cause.code)) return true;
   }
   return false;
 }

@@ -68,7 +68,7 @@ export function createAgentEvents(logger: Logger, metrics: Metrics) {
           error_code: code,
           status: answer.code,
           error: answer.message,
-          retry_ms: Math.round(delayMs),
+          retry_ms: delayMs,
         },
         "X509-SVID refused",
       );
@@ -79,12 +79,7 @@ export function createAgentEvents(logger: Logger, metrics: Metrics) {
     },
     svidBatchFailed(error: unknown, size: number, delayMs: number): void {
       batches.add(1);
-      repeats.warn(
-        "svidBatchFailed",
-        error,
-        { ...errorFields(error), size, retry_ms: Math.round(delayMs) },
-        "SVID batch failed",
-      );
+      repeats.warn("svidBatchFailed", error, { ...errorFields(error), size, retry_ms: delayMs }, "SVID batch failed");
     },
     jwtFailed(error: unknown): void {
       jwtFailures.add(1);
@@ -99,12 +94,7 @@ export function createAgentEvents(logger: Logger, metrics: Metrics) {
     },
     syncEnded(error: unknown, delayMs: number): void {
       connections.add(1, "failed");
-      repeats.warn(
-        "syncEnded",
-        error,
-        { ...errorFields(error), retry_ms: Math.round(delayMs) },
-        "connection to the server lost",
-      );
+      repeats.warn("syncEnded", error, { ...errorFields(error), retry_ms: delayMs }, "connection to the server lost");
     },
     polling(intervalMs: number): void {
       logger.info({ interval_ms: intervalMs }, "the server has no sync service; it is polled");
@@ -135,7 +125,7 @@ export function createAgentEvents(logger: Logger, metrics: Metrics) {
       repeats.warn(
         "handOverFailed",
         error,
-        { ...errorFields(error), retry_ms: Math.round(delayMs) },
+        { ...errorFields(error), retry_ms: delayMs },
         "the new connection failed; the old one stays",
       );
     },
@@ -162,12 +152,7 @@ export function createAgentEvents(logger: Logger, metrics: Metrics) {
       logger.info({ spiffe_id: id.toString(), expires_at: isoTime(notAfterMs) }, "attested to the server");
     },
     attestFailed(error: unknown, delayMs: number): void {
-      repeats.warn(
-        "attestFailed",
-        error,
-        { ...errorFields(error), retry_ms: Math.round(delayMs) },
-        "attestation failed",
-      );
+      repeats.warn("attestFailed", error, { ...errorFields(error), retry_ms: delayMs }, "attestation failed");
     },
     renewed(id: SpiffeId, notAfterMs: number): void {
       renewals.add(1, "renewed");
@@ -176,12 +161,7 @@ export function createAgentEvents(logger: Logger, metrics: Metrics) {
     },
     renewFailed(error: unknown, delayMs: number): void {
       renewals.add(1, "failed");
-      repeats.warn(
-        "renewFailed",
-        error,
-        { ...errorFields(error), retry_ms: Math.round(delayMs) },
-        "agent SVID not renewed",
-      );
+      repeats.warn("renewFailed", error, { ...errorFields(error), retry_ms: delayMs }, "agent SVID not renewed");
     },
     fellBack(id: SpiffeId): void {
       logger.warn({ spiffe_id: id.toString() }, "the renewed SVID is not accepted; the one before is in use again");

@@ -11,9 +11,9 @@ export interface BackOffOptions {
   readonly jitter?: number;
 }
 
-/** Delay before attempt `attempt` (0 = first retry): capped exponential growth, the last `jitter` share drawn. */
+/** Whole milliseconds before attempt `attempt` (0 = first retry): capped exponential growth, the last `jitter` share drawn. */
 export function backOffMs(attempt: number, options: BackOffOptions, random: Random): number {
   const { initialMs, capMs, factor = 2, jitter = 0.5 } = options;
   const full = Math.min(capMs, initialMs * factor ** Math.min(attempt, 64));
-  return full * (1 - jitter) + full * jitter * random.float();
+  return Math.round(full * (1 - jitter) + full * jitter * random.float());
 }

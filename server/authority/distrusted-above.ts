@@ -10,6 +10,13 @@ export function distrustedAbove(records: readonly AuthorityRecord[], bundle: Spi
   for (const { certificate, tainted } of bundle.x509Authorities) {
     if (tainted && certificate.subjectKeyId !== undefined) ids.add(certificate.subjectKeyId);
   }
-  for (const { state, upstreamId } of records) if (state === "revoked" && upstreamId !== "") ids.add(upstreamId);
+  for (const id of revokedAbove(records)) ids.add(id);
   return ids;
+}
+
+/** Of these the ones that an operator has revoked. */
+export function revokedAbove(records: readonly AuthorityRecord[]): ReadonlySet<string> {
+  return new Set(
+    records.flatMap(({ state, upstreamId }) => (state === "revoked" && upstreamId !== "" ? [upstreamId] : [])),
+  );
 }

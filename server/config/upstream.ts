@@ -40,7 +40,7 @@ export function upstreamProblems(values: Values): readonly ConfigProblem[] {
   const kind = values["upstream_authority.type"];
   const { required, optional } = ofKind[kind];
   const legal: readonly Key[] = [...required, ...optional];
-  const where = "upstream_authority";
+  const where = "";
   return allKeys.flatMap((key) => {
     const isSet = values[key] !== undefined;
     const isNeeded = required.some((one) => one === key);

@@ -1,5 +1,6 @@
 import { isIPv6 } from "node:net";
 import type { Clock } from "../../runtime/core/index.ts";
+import { plainAddress } from "../../transport/index.ts";
 import { serverErrors } from "../errors.ts";
 import { serverLimits } from "../limits.ts";
 import { TokenBucket } from "./token-bucket.ts";
@@ -95,9 +96,8 @@ export class RateLimiter {
 
 /** One host of IPv6 owns a /64, so that is what is counted. */
 export function addressKey(address: string): string {
-  const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address)?.[1];
-  if (mapped !== undefined) return mapped;
-  if (!isIPv6(address)) return address;
+  const plain = plainAddress(address);
+  if (!isIPv6(plain)) return plain;
   const [head = "", tail] = (address.split("%", 1)[0] ?? "").split("::");
   const left = head === "" ? [] : head.split(":");
   const right = tail === undefined || tail === "" ? [] : tail.split(":");

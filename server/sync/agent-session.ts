@@ -213,7 +213,7 @@ export class AgentSession implements OpenSession {
   }
 
   #takeDistrust(position: Position): ResourceBatch | undefined {
-    const batch = this.#distrust.take(this.#ownBundle(), this.#deps.connections.replacementSpreadMs());
+    const batch = this.#distrust.take(this.#ownBundle(), () => this.#deps.connections.replacementSpreadMs());
     if (batch !== undefined) this.#distrustSent = position;
     return batch;
   }

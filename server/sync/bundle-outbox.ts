@@ -45,18 +45,19 @@ export class DistrustOutbox {
     return this.#sent.has(authorityId);
   }
 
-  /** `spreadMs` goes with each. */
-  take(own: SpiffeBundle | undefined, spreadMs: number): ResourceBatch | undefined {
-    const wanted = new Map<string, SyncResource>();
+  /** `spreadMs` goes with each, and is asked for only when there is one: it looks at every agent. */
+  take(own: SpiffeBundle | undefined, spreadMs: () => number): ResourceBatch | undefined {
+    const wanted = new Map<string, "x509" | "jwt">();
     for (const { certificate, tainted } of own?.x509Authorities ?? []) {
       const authorityId = certificate.subjectKeyId;
-      if (tainted && authorityId !== undefined)
-        wanted.set(authorityId, { kind: "distrust", authorityId, authority: "x509", spreadMs });
+      if (tainted && authorityId !== undefined) wanted.set(authorityId, "x509");
     }
-    for (const { keyId, tainted } of own?.jwtAuthorities ?? []) {
-      if (tainted) wanted.set(keyId, { kind: "distrust", authorityId: keyId, authority: "jwt", spreadMs });
-    }
-    const resources = [...wanted].filter(([id]) => !this.#sent.has(id)).map(([, resource]) => resource);
+    for (const { keyId, tainted } of own?.jwtAuthorities ?? []) if (tainted) wanted.set(keyId, "jwt");
+    const added = [...wanted].filter(([id]) => !this.#sent.has(id));
+    const spread = added.length === 0 ? 0 : spreadMs();
+    const resources = added.map(
+      ([authorityId, authority]): SyncResource => ({ kind: "distrust", authorityId, authority, spreadMs: spread }),
+    );
     const removed = [...this.#sent].filter((id) => !wanted.has(id));
     this.#sent.clear();
     for (const id of wanted.keys()) this.#sent.add(id);

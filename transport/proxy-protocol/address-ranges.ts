@@ -1,4 +1,5 @@
 import { BlockList, isIP } from "node:net";
+import { plainAddress } from "../plain-address.ts";
 
 /** IP addresses by CIDR range (`10.0.0.0/8`, `2001:db8::/32`) or one by one. Immutable. */
 export class AddressRanges {
@@ -24,7 +25,7 @@ export class AddressRanges {
 
   /** An IPv4 address may come in IPv6 clothes, as it does on a socket of both families. */
   has(address: string): boolean {
-    const plain = address.replace(/^::ffff:(?=\d+\.\d+\.\d+\.\d+$)/i, "");
+    const plain = plainAddress(address);
     const family = isIP(plain);
     return family !== 0 && this.#list.check(plain, family === 4 ? "ipv4" : "ipv6");
   }

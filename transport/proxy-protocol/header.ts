@@ -1,5 +1,6 @@
 import { isIPv4, isIPv6, SocketAddress } from "node:net";
 import { transportLimits } from "../limits.ts";
+import { plainAddress } from "../plain-address.ts";
 
 /** Where a connection comes from, by the word of a proxy. */
 export interface ProxiedSource {
@@ -99,5 +100,5 @@ function addressText(body: Buffer): string {
 function canonical(address: string): string {
   if (isIPv4(address)) return address;
   const { address: text } = new SocketAddress({ address, family: "ipv6" });
-  return text.replace(/^::ffff:(?=\d+\.\d+\.\d+\.\d+$)/i, "");
+  return plainAddress(text);
 }

@@ -1,5 +1,4 @@
 import { createPrivateKey, type KeyObject, X509Certificate } from "node:crypto";
-import { open } from "node:fs/promises";
 import { certsLimits, decodePem } from "../../../certs/index.ts";
 import { decodeChallenge, encodeAnswer, encodeCertificates } from "../../../proto/convert/x509pop.ts";
 import {
@@ -9,6 +8,7 @@ import {
   possessionNonceBytes,
 } from "../../../proto/domain/x509pop.ts";
 import type { Random } from "../../../runtime/core/index.ts";
+import { readRegularFile } from "../../../runtime/host/index.ts";
 import { agentErrors } from "../../errors.ts";
 import type { NodeAttestor, NodeProof } from "./node-attestor.ts";
 
@@ -78,10 +78,7 @@ function privateKey(text: string): KeyObject {
 
 async function readWith<Value>(path: string, read: (text: string) => Value): Promise<Value> {
   try {
-    await using file = await open(path, "r");
-    const most = certsLimits.pemBytes.value;
-    if ((await file.stat()).size > most) throw new RangeError(`it has more than ${most} bytes`);
-    return read(await file.readFile("utf8"));
+    return read((await readRegularFile(path, certsLimits.pemBytes.value)).text);
   } catch (cause) {
     throw unreadable(path, cause);
   }

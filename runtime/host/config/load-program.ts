@@ -18,8 +18,8 @@ export interface ProgramSettings<Table extends SettingsTable> {
 
 /**
  * The settings of a daemon: file (`--config` or `…_CONFIG`), environment and flags, in that order of precedence from low to
- * high. `…_SOCKET`, which tells the CLI where the socket is, tells the daemon where to make it
- * when nothing else does.
+ * high. `…_SOCKET`, which tells the CLI where the socket is, tells the daemon where to make it when none of the three
+ * does.
  *
  * @throws ConfigError naming every problem of every source.
  */

@@ -1,7 +1,6 @@
 import type { IssuedJwtSvid } from "../../../proto/domain/link.ts";
 import type { SpiffeId, TrustDomain } from "../../../spiffe/index.ts";
 import { commonErrors } from "../../../transport/errors/common.ts";
-import type { AuthorityOperations } from "../../authority/ports.ts";
 import { serverErrors } from "../../errors.ts";
 import type { Issuance } from "../../issuance/ports.ts";
 import { unaryRpc } from "../rpc.ts";
@@ -10,7 +9,6 @@ import { checkMintedId } from "./minted-id.ts";
 export interface MintJwtSvidNeeds {
   readonly trustDomain: TrustDomain;
   readonly issuance: Pick<Issuance, "issueJwtSvid">;
-  readonly localAuthorities: Pick<AuthorityOperations, "states">;
 }
 
 export interface MintJwtSvidRequest {
@@ -33,9 +31,7 @@ export const mintJwtSvid = unaryRpc<MintJwtSvidNeeds, MintJwtSvidRequest, Issued
     result: ({ expiresAt }) => ({ expires_at: expiresAt }),
     issued: () => ({ kind: "jwt", count: 1 }),
   },
-  handle: async ({ trustDomain, issuance, localAuthorities }, { id, audience, ttl }) => {
-    // Says so where JWT-SVIDs are switched off.
-    localAuthorities.states("jwt");
+  handle: async ({ trustDomain, issuance }, { id, audience, ttl }) => {
     if (ttl < 0) throw commonErrors.error("ERR_MALFORMED_REQUEST", "ttl: is negative");
     checkMintedId(id, trustDomain);
     if (audience.length === 0) throw serverErrors.error("ERR_SVID_AUDIENCE", "at least one audience is required");

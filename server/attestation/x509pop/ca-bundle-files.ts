@@ -1,7 +1,8 @@
 import type { BigIntStats } from "node:fs";
-import { open, stat } from "node:fs/promises";
+import { stat } from "node:fs/promises";
 import { type Certificate, certsLimits, parsePemCertificates } from "../../../certs/index.ts";
 import { errorFields, type Logger } from "../../../runtime/core/index.ts";
+import { readRegularFile } from "../../../runtime/host/index.ts";
 import { serverErrors } from "../../errors.ts";
 import type { TrustAnchors } from "./trust-anchors.ts";
 
@@ -62,11 +63,8 @@ function versionOf({ dev, ino, size, mtimeNs, ctimeNs }: BigIntStats): string {
 
 async function read(path: string): Promise<ReadFile> {
   try {
-    await using file = await open(path, "r");
-    const stats = await file.stat({ bigint: true });
-    const most = certsLimits.pemBytes.value;
-    if (stats.size > most) throw new RangeError(`it has more than ${most} bytes`);
-    return { version: versionOf(stats), certificates: parsePemCertificates(await file.readFile("utf8")) };
+    const { text, stats } = await readRegularFile(path, certsLimits.pemBytes.value);
+    return { version: versionOf(stats), certificates: parsePemCertificates(text) };
   } catch (cause) {
     throw serverErrors.error("ERR_X509POP_CA_BUNDLE", `the CA bundle ${path} cannot be read`, { cause });
   }

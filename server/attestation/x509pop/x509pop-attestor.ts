@@ -1,9 +1,9 @@
-import { BlockList, isIPv6 } from "node:net";
 import type { Certificate } from "../../../certs/index.ts";
 import { decodeAnswer, decodeCertificates, encodeChallenge } from "../../../proto/convert/x509pop.ts";
 import { type PossessionChallenge, possessionNonceBytes, provesPossession } from "../../../proto/domain/x509pop.ts";
 import type { Clock, Random } from "../../../runtime/core/index.ts";
 import { type Selector, SpiffeError, SpiffeId, type TrustDomain } from "../../../spiffe/index.ts";
+import { AddressRanges } from "../../../transport/index.ts";
 import { serverErrors } from "../../errors.ts";
 import type { AttestationContext, Challenge, NodeAttestationResult, NodeAttestor } from "../node-attestor.ts";
 import { addressText, nodeFacts, nodeSelectors } from "./node-facts.ts";
@@ -98,19 +98,9 @@ function ownSvidId({ uriSans }: Certificate, trustDomain: TrustDomain): SpiffeId
 }
 
 function checkAddress({ ipSans }: Certificate, address: string | undefined): void {
-  const caller = new BlockList();
-  if (address !== undefined) caller.addAddress(plain(address), isIPv6(plain(address)) ? "ipv6" : "ipv4");
-  const isNamed = ipSans
-    .map((bytes) => plain(addressText(bytes)))
-    .some((ip) => caller.check(ip, isIPv6(ip) ? "ipv6" : "ipv4"));
-  if (isNamed) return;
+  if (address !== undefined && AddressRanges.parse(ipSans.map(addressText)).has(address)) return;
   const message = `client IP ${address ?? "(none)"} does not match any certificate IP SAN`;
   throw serverErrors.error("ERR_X509POP_ADDRESS", message);
-}
-
-/** An IPv4 address may come in IPv6 clothes. */
-function plain(address: string): string {
-  return address.replace(/^::ffff:(?=\d+\.\d+\.\d+\.\d+$)/i, "");
 }
 
 function selectorsOf(...of: Parameters<typeof nodeSelectors>): readonly Selector[] {

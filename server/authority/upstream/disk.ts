@@ -1,7 +1,15 @@
 import { createPrivateKey, type KeyObject } from "node:crypto";
-import { readFile, stat } from "node:fs/promises";
-import { type Certificate, encodeSpki, issuerInfoOf, parsePemCertificates, signBytes } from "../../../certs/index.ts";
+import { stat } from "node:fs/promises";
+import {
+  type Certificate,
+  certsLimits,
+  encodeSpki,
+  issuerInfoOf,
+  parsePemCertificates,
+  signBytes,
+} from "../../../certs/index.ts";
 import type { Clock, Random } from "../../../runtime/core/index.ts";
+import { readRegularFile } from "../../../runtime/host/index.ts";
 import { serverErrors } from "../../errors.ts";
 import type { UpstreamAuthority, UpstreamBundle } from "../ports.ts";
 import { signCaBelow } from "../sign-ca.ts";
@@ -18,7 +26,6 @@ export interface DiskUpstreamOptions {
 
 /** How often changed files are looked for, milliseconds. */
 const lookMs = 5_000;
-const fileMaxBytes = 1_048_576;
 
 /**
  * A CA whose certificate and key are files. They are read at each mint and looked at for changes in between: new trust
@@ -85,7 +92,6 @@ async function readAuthority({ certificatePath, keyPath, bundlePath }: DiskUpstr
   const chain = [first, ...rest] as const;
   if (bundlePath !== undefined) {
     const roots = await read(bundlePath, parsePemCertificates);
-    if (roots.length === 0) throw unusable(bundlePath, "it holds no certificate");
     return { key, chain, roots };
   }
   if (!first.isSignedBy(first)) {
@@ -96,9 +102,7 @@ async function readAuthority({ certificatePath, keyPath, bundlePath }: DiskUpstr
 
 async function read<Value>(path: string, parse: (text: string) => Value): Promise<Value> {
   try {
-    const { size } = await stat(path);
-    if (size > fileMaxBytes) throw new Error(`it is larger than ${fileMaxBytes} bytes`);
-    return parse(await readFile(path, "utf8"));
+    return parse((await readRegularFile(path, certsLimits.pemBytes.value)).text);
   } catch (cause) {
     throw unusable(path, cause instanceof Error ? cause.message : "unknown", cause);
   }

@@ -3,6 +3,7 @@ import type { JwtAuthority, SpiffeBundle } from "../../../spiffe/index.ts";
 import type { AuthorityRecord } from "../../domain/authority.ts";
 import type { BundleEdit } from "../../store/ports.ts";
 import { isCertificateOver, isJwtKeyOver } from "../bundle-over.ts";
+import { revokedAbove } from "../distrusted-above.ts";
 import type { UpstreamBundle } from "../ports.ts";
 
 export interface UpstreamChange {
@@ -17,7 +18,7 @@ export interface UpstreamChange {
 
 /**
  * What the own bundle has to take over from the one above: what is new there, what is tainted there, and what was taken
- * out there. After a start it is not known what was there before: then only what is tainted and gone is taken out, since
+ * out there; what an operator has revoked here does not come back. After a start it is not known what was there before: then only what is tainted and gone is taken out, since
  * a revocation is preceded by a taint. Own authorities stay, whatever is said above.
  */
 export function upstreamEdits(change: UpstreamChange): readonly BundleEdit[] {
@@ -29,12 +30,16 @@ function* x509Edits({ bundle, records, before, now, nowSeconds }: UpstreamChange
   const above = new Set(now.x509.map(({ certificateDer }) => text(certificateDer)));
   const aboveBefore = new Set(before?.x509.map(({ certificateDer }) => text(certificateDer)));
   const self = new Set(records.flatMap((record) => (record.upstreamId === "" ? record.anchors.map(text) : [])));
+  const revoked = revokedAbove(records);
   for (const { certificateDer, tainted } of now.x509) {
     const certificate = Certificate.parse(certificateDer);
-    const known = own.get(text(certificateDer));
-    if (known === undefined && isCertificateOver(certificate, nowSeconds)) continue;
-    if (known === undefined) yield { kind: "add-x509", certificateDer };
     const { subjectKeyId } = certificate;
+    const known = own.get(text(certificateDer));
+    if (known === undefined) {
+      if (isCertificateOver(certificate, nowSeconds) || (subjectKeyId !== undefined && revoked.has(subjectKeyId)))
+        continue;
+      yield { kind: "add-x509", certificateDer };
+    }
     if (tainted && known?.tainted !== true && subjectKeyId !== undefined) yield { kind: "taint-x509", subjectKeyId };
   }
   if (!now.isComplete) return;

@@ -37,7 +37,7 @@ export class UpstreamFollower {
         const retryMs = backOffMs(this.#failures, retry, random);
         this.#failures += 1;
         logger.warn(
-          { retry_ms: Math.round(retryMs), ...errorFields(error) },
+          { retry_ms: retryMs, ...errorFields(error) },
           "could not follow the bundle of the upstream authority, will try again",
         );
         await clock.sleep(retryMs, { signal }).catch(() => {});

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -108,6 +109,15 @@ describe("upstreamEdits()", () => {
     assert.deepEqual(edits({ bundle, records, before, now }), [], "our JWT key is tainted by us");
   });
 
+  it("does not bring back what an operator has revoked here, although it is still trusted above", () => {
+    const now = above(x509(one, two));
+    const upstreamId = one.certificate.subjectKeyId ?? "";
+    const revoked = [record({ state: "revoked", upstreamId })];
+    const add = (ca: TestCa) => ({ kind: "add-x509", certificateDer: ca.der });
+    assert.deepEqual(edits({ records: revoked, now }), [add(two)]);
+    assert.deepEqual(edits({ records: [record({ state: "old", upstreamId })], now }), [add(one), add(two)]);
+  });
+
   it("does not bring back what has ended", () => {
     const old = testCa("old", world.clock, { fromMs: -3 * day * 1000, toMs: -2 * day * 1000 });
     assert.deepEqual(edits({ now: above(x509(old), [jwtKey("o", { expiresAt: nowSeconds - day })]) }), []);
@@ -177,6 +187,11 @@ describe("diskUpstream()", () => {
     await writeFile(path, ders.map((der) => encodePem("CERTIFICATE", der)).join(""));
     return path;
   };
+  const pipe = async (): Promise<string> => {
+    const path = join(folder, "pipe.pem");
+    execFileSync("mkfifo", [path]);
+    return path;
+  };
   const putKey = async (ca: TestCa): Promise<string> => {
     const path = join(folder, "key.pem");
     await writeFile(path, encodePem("PRIVATE KEY", encodePkcs8(ca.key)));
@@ -225,6 +240,7 @@ describe("diskUpstream()", () => {
       "no certificate": upstreamOf(await put("empty.pem")),
       "another key": upstreamOf(await put("two.pem", two.der)),
       "no root without a bundle": upstreamOf(await put("m.pem", middle.der), undefined, await putKey(middle)),
+      "a pipe, which nobody writes": upstreamOf(await pipe()),
       "an empty bundle": upstreamOf(await put("m2.pem", middle.der), await put("none.pem"), await putKey(middle)),
     };
     for (const [what, upstream] of Object.entries(refused)) {

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import fc from "fast-check";
-import { SpiffeId, TrustDomain } from "../../../../spiffe/index.ts";
+import { SpiffeError, SpiffeId, TrustDomain } from "../../../../spiffe/index.ts";
+import { ServiceError } from "../../../../transport/index.ts";
 import type { NameFacts, TemplateFacts } from "./fields.ts";
 import { AgentPathTemplate } from "./path-template.ts";
 import { PathTemplateError } from "./path-template-error.ts";
@@ -137,12 +138,18 @@ describe("AgentPathTemplate", () => {
           assert.ok(error instanceof PathTemplateError, String(error));
           return;
         }
+        let path: string;
         try {
-          const path = template.render({ ...facts, subject: { ...names, commonName } });
-          assert.ok(path.startsWith("/x509pop/"));
+          path = template.render({ ...facts, subject: { ...names, commonName } });
+        } catch (error) {
+          assert.ok(error instanceof ServiceError && error.code === "ERR_X509POP_PATH", String(error));
+          return;
+        }
+        assert.ok(path.startsWith("/x509pop/"), path);
+        try {
           SpiffeId.of(domain, `/spire/agent${path}`);
         } catch (error) {
-          assert.ok(error instanceof Error && "code" in error, String(error));
+          assert.ok(error instanceof SpiffeError, String(error));
         }
       }),
       { numRuns: 2_000 },
