@@ -24,7 +24,7 @@ export { daemonExitCodes, feedWatchdog, reportDaemonFailure, reportDaemonStopped
 export { type StallMonitor, watchEventLoop } from "./event-loop.ts";
 export { createLogger, type HostLogger, type HostLoggerOptions, type LogLevel, logLevels } from "./logger.ts";
 export { createMetrics, type HostMetrics, unexposedMetrics } from "./metrics.ts";
-export { type RegularFile, readRegularFile } from "./read-file.ts";
+export { readRegularFile } from "./read-file.ts";
 export { handleSignals, type SignalHandlers } from "./signals.ts";
 export { type HealthReport, listenStatus, type StatusListener, type StatusListenerOptions } from "./status-listener.ts";
 export { type PassedSocket, passedSockets, type ServiceNotifier, serviceNotifier } from "./systemd.ts";

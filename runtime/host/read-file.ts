@@ -1,7 +1,7 @@
 import { type BigIntStats, constants } from "node:fs";
 import { open } from "node:fs/promises";
 
-export interface RegularFile {
+interface RegularFile {
   readonly text: string;
   readonly stats: BigIntStats;
 }
