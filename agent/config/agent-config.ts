@@ -6,7 +6,7 @@ import type { TrustDomain } from "../../spiffe/index.ts";
 import type { JoinTokenSource } from "../attestation/node/join-token.ts";
 import type { X509PopFiles } from "../attestation/node/x509pop.ts";
 import type { WorkloadKeyType } from "../identities/workload-keys.ts";
-import type { RebootstrapPolicy } from "../identity/keeper.ts";
+import type { RebootstrapPolicy } from "../identity/rebootstrap.ts";
 import type { agentSettings } from "./settings.ts";
 
 /** What the agent runs with. Paths are absolute, durations milliseconds. */

@@ -14,7 +14,7 @@ import type { AgentEvents } from "../telemetry/events.ts";
 import { attestNode } from "./attest-node.ts";
 import { type NodeIdentity, nodeIdentity } from "./node-identity.ts";
 import type { NodeState, NodeStore } from "./node-store.ts";
-import { UnknownAuthority } from "./unknown-authority.ts";
+import { Rebootstrap, type RebootstrapPolicy } from "./rebootstrap.ts";
 
 export interface NodeIdentityKeeperDeps {
   readonly clock: Clock;
@@ -42,14 +42,6 @@ export interface NodeIdentityKeeperDeps {
   readonly hasServableSvid: () => boolean;
 }
 
-/** What to do when the server's certificate is of authorities that are not in the bundle. */
-export interface RebootstrapPolicy {
-  /** `never`: nothing; `auto`: where the node can attest again; `always`: the same, and a node that cannot is an error. */
-  readonly mode: "never" | "auto" | "always";
-  /** How long it must last before the bootstrap bundle is fetched anew, milliseconds. */
-  readonly delayMs: number;
-}
-
 const expiredCheckMs = 15_000;
 
 /**
@@ -67,14 +59,12 @@ export class NodeIdentityKeeper {
   #notBeforeMs = 0;
   #saidExpired = false;
   #changes: Promise<void> = Promise.resolve();
-  readonly #unknown: UnknownAuthority;
-  #rebootstrapFailures = 0;
-  #rebootstrapNotBeforeMs = 0;
+  readonly #rebootstrap: Rebootstrap;
   #bootstrapBundle: SpiffeBundle | undefined;
 
   constructor(deps: NodeIdentityKeeperDeps) {
     this.#deps = deps;
-    this.#unknown = new UnknownAuthority(deps.clock);
+    this.#rebootstrap = new Rebootstrap(deps.rebootstrap, deps.clock, deps.random);
   }
 
   /** Set while the agent attests under a bootstrap bundle fetched anew: attestation goes by it, and nothing else. */
@@ -84,9 +74,7 @@ export class NodeIdentityKeeper {
 
   /** A stream could not be opened, or broke. */
   failed(error: unknown): void {
-    const isNews = this.#unknown.forMs === undefined;
-    this.#unknown.failed(error);
-    if (!isNews || this.#unknown.forMs === undefined) return;
+    if (!this.#rebootstrap.serverFailed(error)) return;
     this.#deps.events.authorityUnknown(this.#deps.rebootstrap);
     this.#wakeup.wake();
   }
@@ -107,7 +95,7 @@ export class NodeIdentityKeeper {
 
   /** The server has accepted `identity`; when it is the active one, the one before is of no use any more. */
   async accepted(identity: NodeIdentity | undefined): Promise<void> {
-    this.#unknown.verified();
+    this.#rebootstrap.serverVerified();
     await this.#inTurn(async () => {
       const state = this.#state;
       if (state?.previous === undefined || state.active !== identity) return;
@@ -190,9 +178,9 @@ export class NodeIdentityKeeper {
       await this.#renew(state, signal);
       return;
     }
-    const rebootstrapAt = this.#rebootstrapAtMs();
+    const rebootstrapAt = this.#rebootstrap.dueAtMs;
     if (now >= rebootstrapAt) {
-      await this.#rebootstrap(state, signal);
+      await this.#beginAnew(state, signal);
       return;
     }
     const next = Math.min(active.notAfterMs, rebootstrapAt, Math.max(dueAt, this.#notBeforeMs));
@@ -242,27 +230,15 @@ export class NodeIdentityKeeper {
     events.rebootstrapNeedsToken();
   }
 
-  /** Wall time; Infinity when it is not due. */
-  #rebootstrapAtMs(): number {
-    const { rebootstrap, clock } = this.#deps;
-    const { forMs } = this.#unknown;
-    if (rebootstrap.mode === "never" || forMs === undefined) return Number.POSITIVE_INFINITY;
-    return Math.max(this.#rebootstrapNotBeforeMs, clock.now() - forMs + rebootstrap.delayMs);
-  }
-
   /** What the agent has stays as it is until a server has proved itself under the new bundle and taken the node. */
-  async #rebootstrap(state: NodeState, signal: AbortSignal): Promise<void> {
-    const { clock, random, events } = this.#deps;
+  async #beginAnew(state: NodeState, signal: AbortSignal): Promise<void> {
     try {
       await this.#attestOnce(signal, state.proofDigest);
-      this.#rebootstrapFailures = 0;
+      this.#rebootstrap.succeeded();
     } catch (error) {
       if (signal.aborted) return;
       if (deniedReason(error) === "agentBanned") await this.#handleBanned();
-      const delayMs = backOffMs(this.#rebootstrapFailures, backOffs.attest, random);
-      this.#rebootstrapFailures += 1;
-      this.#rebootstrapNotBeforeMs = clock.now() + delayMs;
-      events.rebootstrapFailed(error, delayMs);
+      this.#deps.events.rebootstrapFailed(error, this.#rebootstrap.retryLater());
     }
   }
 
@@ -317,7 +293,7 @@ export class NodeIdentityKeeper {
     await this.#ensureBundle(signal);
     const { identity, bundle } = await this.#attestUnder(proof, signal);
     await this.#takeBundle(bundle);
-    this.#unknown.verified();
+    this.#rebootstrap.serverVerified();
     await this.#adopt({ active: identity, previous: undefined, proofDigest });
     events.attested(identity.id, identity.notAfterMs);
   }
@@ -326,7 +302,7 @@ export class NodeIdentityKeeper {
   async #attestUnder(proof: NodeProof, signal: AbortSignal): ReturnType<typeof attestNode> {
     const { clock, bootstrap, events } = this.#deps;
     try {
-      if (clock.now() >= this.#rebootstrapAtMs()) {
+      if (clock.now() >= this.#rebootstrap.dueAtMs) {
         events.rebootstrapping();
         this.#bootstrapBundle = await bootstrap.fetch(signal);
       }
