@@ -52,7 +52,9 @@ function restartHardened() {
   // Until the process image is replaced; it holds no keys yet.
   process.on("SIGUSR1", () => {});
   const { NODE_OPTIONS: _options, NODE_TLS_REJECT_UNAUTHORIZED: _reject, ...environment } = process.env;
-  const flags = ["--disable-sigusr1", "--disable-warning=ExperimentalWarning"];
+  // A third of the memory after a burst of work, at the same speed: each thread would keep 48 MiB for young objects.
+  const memory = "--max-semi-space-size=8";
+  const flags = ["--disable-sigusr1", "--disable-warning=ExperimentalWarning", memory];
   // The same process id afterwards: supervisors and socket activation do not notice.
   process.removeAllListeners("warning");
   process.execve(process.execPath, [process.execPath, ...flags, fileURLToPath(import.meta.url), ...args], environment);

@@ -5,12 +5,17 @@ import type { AuthorityKeyType, Signer } from "../issuance/ports.ts";
 import type { BundleEdit } from "../store/ports.ts";
 
 /** What a new authority is beside its key. */
-type ForgedAuthority = Pick<AuthorityRecord, "id" | "chain" | "anchors" | "upstreamId" | "issuedAt" | "notAfter">;
+export type ForgedAuthority = Pick<
+  AuthorityRecord,
+  "id" | "chain" | "anchors" | "upstreamId" | "issuedAt" | "notAfter"
+>;
 
 /** All that X.509 and JWT authorities differ in. */
 export interface AuthorityKindProfile {
   readonly kind: AuthorityKind;
   readonly keyType: AuthorityKeyType;
+  /** Seconds of life that each new one is to have. */
+  readonly life: number;
   /** Id of the record until the authority exists. */
   provisionalId(random: Random): string;
   /** Makes the authority of a new key. `record` is the preparing one. */

@@ -16,6 +16,7 @@ export function jwtKind(options: {
   return {
     kind: "jwt",
     keyType: options.keyType,
+    life: options.ttl,
     provisionalId: (random) => Buffer.from(random.bytes(16)).toString("hex"),
     forge: async ({ id: keyId }, signer) => {
       const issuedAt = Math.floor(options.clock.now() / 1000);

@@ -6,14 +6,16 @@ import type { AuthorityRecord, AuthorityState } from "../domain/authority.ts";
 import { serverErrors } from "../errors.ts";
 import type { KeyManager, Signer } from "../issuance/ports.ts";
 import type { AuthorityCommit } from "../store/ports.ts";
-import type { AuthorityKindProfile } from "./authority-kind.ts";
+import type { AuthorityKindProfile, ForgedAuthority } from "./authority-kind.ts";
 import { distrustedAbove } from "./distrusted-above.ts";
 import { type AuthorityAction, type AuthorityView, nextAction } from "./next-action.ts";
+import { askingPace } from "./schedule.ts";
 import { type AuthorityEvent, transition } from "./transitions.ts";
 
 /** More actions than any sequence needs between two waits; a defence against a decision that repeats itself. */
 const actionsMax = 64;
 
+type PublishAction = Extract<AuthorityAction, { kind: "publish" }>;
 export type WorkingAction = Exclude<AuthorityAction, { kind: "wait" }>;
 
 export interface ActiveAuthority {
@@ -44,6 +46,8 @@ export class AuthorityLifecycle {
   readonly #deps: LifecycleDeps;
   #view: AuthorityView | undefined;
   #isStale = true;
+  readonly #wellKnown = new Set<string>();
+  #askAgainAt = 0;
   /** Said once. */
   readonly #lostKeys = new Set<string>();
   #active: ActiveAuthority | undefined;
@@ -99,12 +103,17 @@ export class AuthorityLifecycle {
       this.#isStale = false;
     }
     // The bundle also changes without us: what is above may have been tainted.
-    this.#view = { ...this.#view, distrustedAbove: this.#distrustedAbove(this.#view.records) };
+    this.#view = { ...this.#view, ...this.#surroundings(this.#view.records) };
     return this.#view;
   }
 
-  #distrustedAbove(records: readonly AuthorityRecord[]): ReadonlySet<string> {
-    return distrustedAbove(records, this.#deps.bundle());
+  #surroundings(records: readonly AuthorityRecord[]) {
+    return {
+      distrustedAbove: distrustedAbove(records, this.#deps.bundle()),
+      wantedLife: this.#profile.life,
+      wellKnown: this.#wellKnown,
+      askAgainAt: this.#askAgainAt,
+    };
   }
 
   /** Reads records and keys, and takes up the active authority. */
@@ -117,7 +126,7 @@ export class AuthorityLifecycle {
       const record = records.find((candidate) => candidate.keyId === keyId && candidate.serverId === serverId);
       keys.set(keyId, record !== undefined && (await this.#isKeyOf(record)));
     }
-    const view = { serverId, records, keys, distrustedAbove: this.#distrustedAbove(records) };
+    const view = { serverId, records, keys, ...this.#surroundings(records) };
     this.#tellLostKeys(view);
     await this.#take(view);
     return view;
@@ -174,7 +183,7 @@ export class AuthorityLifecycle {
       case "begin":
         return this.#begin(view);
       case "publish":
-        return this.#publish(view, action.record, action.replaces);
+        return this.#publish(view, action);
       case "activate":
         return this.#commit(view, {
           put: [this.#move(action.record, "activate"), ...action.retire.map((record) => this.#move(record, "retire"))],
@@ -217,7 +226,7 @@ export class AuthorityLifecycle {
   }
 
   /** The key first, then in one commit its record and its place in the bundle. */
-  async #publish(view: AuthorityView, record: AuthorityRecord, replaces: readonly AuthorityRecord[]): Promise<void> {
+  async #publish(view: AuthorityView, { record, replaces, outlives }: PublishAction): Promise<void> {
     const { keyManager, clock } = this.#deps;
     for (const { state } of replaces) transition(state, "abandon");
     const existing = await this.#unusedKey(view, record.keyId);
@@ -227,7 +236,14 @@ export class AuthorityLifecycle {
       const message = `the new CA is under ${forged.upstreamId}, which is tainted or revoked`;
       throw serverErrors.error("ERR_AUTHORITY_MINT_REJECTED", message);
     }
+    if (forged.notAfter <= outlives) {
+      this.#askAgainAt = this.#nowSeconds() + askingPace(this.#profile.life);
+      this.#view = { ...view, keys: new Map([...view.keys, [record.keyId, true]]) };
+      return;
+    }
     const prepared = { ...this.#move(record, "publish"), ...forged, publicKey: encodeSpki(publicKey) };
+    // Others trust it since they have the bundle from above. Forgotten by a restart: then it is waited for, as for any.
+    if (isWellKnown(forged, this.#deps.bundle())) this.#wellKnown.add(forged.id);
     await this.#commit(
       { ...view, keys: new Map([...view.keys, [record.keyId, true]]) },
       {
@@ -300,6 +316,11 @@ export class AuthorityLifecycle {
 
 function keyOf({ kind, id }: AuthorityRecord): string {
   return `${kind}/${id}`;
+}
+
+function isWellKnown({ upstreamId, anchors }: ForgedAuthority, { x509Authorities }: SpiffeBundle): boolean {
+  const known = x509Authorities.map(({ certificate }) => certificate.der);
+  return upstreamId !== "" && anchors.every((anchor) => known.some((der) => Buffer.compare(der, anchor) === 0));
 }
 
 function stays(state: AuthorityState | "gone"): AuthorityState {

@@ -30,10 +30,17 @@ function record(state: AuthorityState, changes: Partial<AuthorityRecord> = {}): 
   };
 }
 
+const surroundings = {
+  distrustedAbove: new Set<string>(),
+  wantedLife: day,
+  wellKnown: new Set<string>(),
+  askAgainAt: 0,
+};
+
 function view(records: readonly AuthorityRecord[], keys?: readonly (readonly [string, boolean])[]): AuthorityView {
   const own = records.filter((each) => each.serverId === "s");
   const known = new Map(keys ?? own.map(({ keyId }) => [keyId, true]));
-  return { serverId: "s", records, keys: known, distrustedAbove: new Set() };
+  return { serverId: "s", records, keys: known, ...surroundings };
 }
 
 function decide(records: readonly AuthorityRecord[], now: number): AuthorityAction {
@@ -47,7 +54,7 @@ describe("nextAction()", () => {
 
   it("goes on with what a crash interrupted", () => {
     const preparing = record("preparing");
-    assert.deepEqual(decide([preparing], t0 + day), { kind: "publish", record: preparing, replaces: [] });
+    assert.deepEqual(decide([preparing], t0 + day), { kind: "publish", record: preparing, replaces: [], outlives: 0 });
   });
 
   it("activates the first authority at once", () => {
@@ -55,14 +62,36 @@ describe("nextAction()", () => {
     assert.deepEqual(decide([prepared], t0), { kind: "activate", record: prepared, retire: [] });
   });
 
-  it("lets a prepared CA below a known anchor sign at once when the active one came with little life", () => {
-    const active = record("active", { upstreamId: "root", issuedAt: t0, notAfter: t0 + 8 });
-    const prepared = record("prepared", { upstreamId: "root", issuedAt: t0 + 4, notAfter: t0 + 64 });
-    assert.deepEqual(decide([active, prepared], t0 + 4), { kind: "activate", record: prepared, retire: [active] });
+  it("lets a prepared CA below a known anchor sign at once when the active one was cut short above", () => {
+    const active = record("active", { upstreamId: "root", notAfter: t0 + hour });
+    const prepared = record("prepared", { upstreamId: "root", issuedAt: t0 + 60 });
+    const activated = { kind: "activate", record: prepared, retire: [active] };
+    assert.deepEqual(decide([active, prepared], t0 + 60), activated);
     const elsewhere = { ...prepared, upstreamId: "new-root" };
-    assert.equal(decide([active, elsewhere], t0 + 4).kind, "wait", "its anchor has to be known first");
-    const equal = record("active", { upstreamId: "root", issuedAt: t0, notAfter: t0 + 64 });
-    assert.equal(decide([equal, prepared], t0 + 4).kind, "wait", "the active one gives as much life");
+    assert.equal(decide([active, elsewhere], t0 + 60).kind, "wait", "its anchor has to be known first");
+    const known = { ...view([active, elsewhere]), wellKnown: new Set([elsewhere.id]) };
+    assert.deepEqual(nextAction(known, t0 + 60), { ...activated, record: elsewhere });
+    const lasting = record("active", { upstreamId: "root", notAfter: t0 + 5 * hour });
+    assert.equal(decide([lasting, prepared], t0 + 60).kind, "wait", "the active one still gives what is promised");
+  });
+
+  it("asks at a steady pace for a CA that ends later than one which was cut short above", () => {
+    const active = record("active", { upstreamId: "root", notAfter: t0 + hour });
+    const preparing = record("preparing");
+    const asked = { kind: "publish", record: preparing, replaces: [], outlives: active.notAfter };
+    assert.deepEqual(decide([active], t0), { kind: "begin" });
+    assert.deepEqual(decide([active, preparing], t0), asked);
+    const refused = { ...view([active, preparing]), askAgainAt: t0 + 100 };
+    assert.deepEqual(nextAction(refused, t0 + 99), { kind: "wait", until: t0 + 100 });
+    assert.deepEqual(nextAction(refused, t0 + 100), asked);
+    const ended = { kind: "publish", record: preparing, replaces: [], outlives: 0 };
+    assert.deepEqual(
+      nextAction({ ...refused, askAgainAt: t0 + day }, t0 + hour),
+      ended,
+      "anything is better than none",
+    );
+    const own = record("active", { notAfter: t0 + hour });
+    assert.equal(decide([own], t0).kind, "wait", "of our own making: ca_ttl was shorter then");
   });
 
   it("waits until half of the life is left", () => {
@@ -229,7 +258,8 @@ class Model {
     if (what === 0) {
       if (find("preparing") === undefined) this.#apply({ kind: "begin" });
       const record = find("preparing");
-      if (record !== undefined) this.#apply({ kind: "publish", record, replaces: prepared ? [prepared] : [] });
+      if (record !== undefined)
+        this.#apply({ kind: "publish", record, replaces: prepared ? [prepared] : [], outlives: 0 });
     } else if (what === 1 && prepared !== undefined && canSign(this.#view(), prepared, this.now)) {
       this.#apply({ kind: "activate", record: prepared, retire: active ? [active] : [] });
     } else if (what === 2 && old !== undefined) this.#apply({ kind: "taint", records: [old] });
@@ -238,7 +268,7 @@ class Model {
   }
 
   #view(): AuthorityView {
-    return { serverId: "s", records: this.#records, keys: this.#keys, distrustedAbove: new Set() };
+    return { serverId: "s", records: this.#records, keys: this.#keys, ...surroundings };
   }
 
   /** Time passes with the loop running. */

@@ -1,5 +1,5 @@
 import type { AuthorityRecord } from "../domain/authority.ts";
-import { guaranteedLife, propagation, turnsOf } from "./schedule.ts";
+import { propagation, type Turns, turnsOf } from "./schedule.ts";
 
 /** What is known about the authorities of one kind. */
 export interface AuthorityView {
@@ -10,13 +10,27 @@ export interface AuthorityView {
   readonly keys: ReadonlyMap<string, boolean>;
   /** Key ids of the trust anchors above that are tainted or revoked: nothing may rest on them any more. */
   readonly distrustedAbove: ReadonlySet<string>;
+  /** Seconds; asked for each new one. What is above may give less. */
+  readonly wantedLife: number;
+  /** Ids of prepared ones whose trust anchor was in the bundle before them. */
+  readonly wellKnown: ReadonlySet<string>;
+  /** Unix seconds; before it there is nothing longer to be had from above. */
+  readonly askAgainAt: number;
 }
 
 export type AuthorityAction =
   /** Write down that a new authority is on its way. */
   | { readonly kind: "begin" }
-  /** Make its key and certificate and put it into the bundle, in place of prepared ones that never signed. */
-  | { readonly kind: "publish"; readonly record: AuthorityRecord; readonly replaces: readonly AuthorityRecord[] }
+  /**
+   * Make its key and certificate and put it into the bundle, in place of prepared ones that never signed; but not when it
+   * ends no later than `outlives` (Unix seconds): then ask again later.
+   */
+  | {
+      readonly kind: "publish";
+      readonly record: AuthorityRecord;
+      readonly replaces: readonly AuthorityRecord[];
+      readonly outlives: number;
+    }
   /** Let it sign, and the `retire` ones no longer. */
   | { readonly kind: "activate"; readonly record: AuthorityRecord; readonly retire: readonly AuthorityRecord[] }
   /** What they signed is to be replaced. */
@@ -53,15 +67,18 @@ export function nextAction(view: AuthorityView, now: number): AuthorityAction {
   const preparing = own.find((record) => record.state === "preparing");
   const active = actives.find(isUsable);
 
-  if (prepared !== undefined && (active === undefined || now >= activationOf(active, prepared))) {
+  if (prepared !== undefined && (active === undefined || now >= activationOf(view, active, prepared))) {
     return { kind: "activate", record: prepared, retire: actives };
   }
-  if (prepared === undefined && (active === undefined || now >= turnsOf(active).prepareAt)) {
-    return preparing === undefined ? { kind: "begin" } : { kind: "publish", record: preparing, replaces: [] };
+  const isWanted = prepared === undefined && (active === undefined || now >= preparationOf(view, active));
+  if (isWanted && (active === undefined || now >= view.askAgainAt)) {
+    if (preparing === undefined) return { kind: "begin" };
+    return { kind: "publish", record: preparing, replaces: [], outlives: active?.notAfter ?? 0 };
   }
   const distrusted = own.filter((record) => record.state === "old" && isBelowDistrusted(view, record));
   if (distrusted.length > 0) return { kind: "taint", records: distrusted };
-  const useless = own.find((record) => isPending(record) && record !== prepared);
+  const awaited = isWanted ? preparing : prepared;
+  const useless = own.find((record) => isPending(record) && record !== awaited);
   if (useless !== undefined) return { kind: "abandon", record: useless };
   const dead = view.records.filter((record) => now >= pruneAt(record, view.serverId));
   if (dead.length > 0) return { kind: "prune", records: dead };
@@ -69,7 +86,7 @@ export function nextAction(view: AuthorityView, now: number): AuthorityAction {
   if (unused.length > 0) return { kind: "drop-keys", keyIds: unused };
 
   const turns = [
-    ...(active === undefined ? [] : [active.notAfter, nextTurn(active, prepared)]),
+    ...(active === undefined ? [] : [active.notAfter, nextTurn(view, active, prepared)]),
     ...view.records.map((record) => pruneAt(record, view.serverId)),
     ...[...view.keys.keys()].map((keyId) => keyUnusedAt(own, keyId)),
   ];
@@ -90,22 +107,30 @@ function isBelowDistrusted(view: AuthorityView, record: AuthorityRecord): boolea
   return record.upstreamId !== "" && view.distrustedAbove.has(record.upstreamId);
 }
 
-function nextTurn(active: AuthorityRecord, prepared: AuthorityRecord | undefined): number {
-  return prepared === undefined ? turnsOf(active).prepareAt : activationOf(active, prepared);
+function nextTurn(view: AuthorityView, active: AuthorityRecord, prepared: AuthorityRecord | undefined): number {
+  if (prepared !== undefined) return activationOf(view, active, prepared);
+  return Math.max(preparationOf(view, active), view.askAgainAt);
+}
+
+function preparationOf(view: AuthorityView, active: AuthorityRecord): number {
+  return scheduleOf(view, active).prepareAt;
 }
 
 /**
  * Not before it has been in the bundle for a while, unless the active one cannot wait. Below an anchor that is trusted
- * already there is nothing to wait for: then it signs as soon as the active one gives less life than it would itself, as
- * one does that came from above with little life left.
+ * already there is nothing to wait for.
  */
-function activationOf(active: AuthorityRecord, prepared: AuthorityRecord): number {
-  const { activateAt, forceAt } = turnsOf(active);
+function activationOf(view: AuthorityView, active: AuthorityRecord, prepared: AuthorityRecord): number {
+  const { activateAt, forceAt } = scheduleOf(view, active);
+  const isWellKnown = active.upstreamId !== "" && active.upstreamId === prepared.upstreamId;
+  if (isWellKnown || view.wellKnown.has(prepared.id)) return Math.max(activateAt, prepared.changedAt);
   const life = prepared.notAfter - prepared.issuedAt;
-  if (active.upstreamId !== "" && active.upstreamId === prepared.upstreamId) {
-    return Math.max(prepared.changedAt, Math.min(activateAt, active.notAfter - guaranteedLife(life)));
-  }
   return Math.max(activateAt, Math.min(prepared.changedAt + propagation(life), forceAt));
+}
+
+/** Our own authorities have the life that was wanted, or was when they were made; those from above may be cut short. */
+function scheduleOf(view: AuthorityView, active: AuthorityRecord): Turns {
+  return turnsOf(active, active.upstreamId === "" ? 0 : view.wantedLife);
 }
 
 function isPending(record: AuthorityRecord): boolean {

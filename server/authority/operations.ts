@@ -48,7 +48,7 @@ export class OperatorAuthorities implements AuthorityOperations {
         const own = this.#own(view);
         const record = own.find(isPreparing);
         if (record === undefined) throw unavailable(kind);
-        return { kind: "publish", record, replaces: own.filter(({ state }) => state === "prepared") };
+        return { kind: "publish", record, replaces: own.filter(({ state }) => state === "prepared"), outlives: 0 };
       });
       const { prepared } = this.states(kind);
       if (prepared === undefined) throw unavailable(kind);

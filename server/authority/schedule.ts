@@ -18,13 +18,18 @@ export interface Turns {
 const hour = 3600;
 const day = 24 * hour;
 
-export function turnsOf(record: Pick<AuthorityRecord, "issuedAt" | "notAfter">): Turns {
+/**
+ * `wantedLife`, seconds: of an authority that what is above it cut short. A successor is wanted as early before its end
+ * as if it had that life, since what it signs is to live as long; that may be before it began.
+ */
+export function turnsOf(record: Pick<AuthorityRecord, "issuedAt" | "notAfter">, wantedLife = 0): Turns {
   const { notAfter } = record;
   const life = lifeOf(record);
+  const wanted = Math.max(life, wantedLife);
   return {
-    prepareAt: notAfter - Math.min(life / 2, 30 * day),
-    activateAt: notAfter - guaranteedLife(life),
-    forceAt: notAfter - propagation(life),
+    prepareAt: notAfter - Math.min(wanted / 2, 30 * day),
+    activateAt: notAfter - guaranteedLife(wanted),
+    forceAt: notAfter - propagation(wanted),
     // SVIDs end with their issuer; the rest is for verifiers whose clocks are behind. It follows the life, so that
     // authorities with lives of seconds do not pile up in the bundle.
     deadAt: notAfter + Math.min(life, day),
@@ -43,6 +48,11 @@ export function propagation(life: number): number {
 /** Seconds of life that an SVID gets for certain from an authority of this life, whenever it is asked for. */
 export function guaranteedLife(life: number): number {
   return Math.min(life / 6, 7 * day);
+}
+
+/** Seconds between two questions for a CA that lives longer, while above there is none to be had. */
+export function askingPace(wantedLife: number): number {
+  return Math.max(1, Math.floor(wantedLife / 60));
 }
 
 function lifeOf(record: Pick<AuthorityRecord, "issuedAt" | "notAfter">): number {

@@ -23,6 +23,7 @@ export function x509Kind(options: {
   return {
     kind: "x509",
     keyType: options.keyType,
+    life: options.ttl,
     provisionalId: () => `preparing-${uuidV7(clock.now(), random)}`,
     forge: async (_record, signer) => {
       const minted = await upstream.mintX509Ca({ trustDomain, signer, subject: options.subject, ttl: options.ttl });

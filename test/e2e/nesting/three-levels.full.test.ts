@@ -1,4 +1,4 @@
-// needs: time; budget: 180
+// needs: time; budget: 480
 import assert from "node:assert/strict";
 import { afterEach, describe, it } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -6,7 +6,7 @@ import { WorkloadApiClient, X509Source } from "../../../sdk/index.ts";
 import { TrustDomain, verifyX509Svid } from "../../../spiffe/index.ts";
 import { type AgentHandle, System } from "../../env/system.ts";
 
-const settings = { ca_ttl: "180s", default_x509_svid_ttl: "15s", agent_ttl: "15s", default_jwt_svid_ttl: "15s" };
+const settings = { ca_ttl: "90s", default_x509_svid_ttl: "15s", agent_ttl: "15s", default_jwt_svid_ttl: "15s" };
 
 /** One server with one agent, under the agent of another or at the top. */
 interface Level {
@@ -39,8 +39,8 @@ async function workload({ system, agent }: Level, path: string, stack: AsyncDisp
   return { source, client, path };
 }
 
-/** For how long levels are watched: within the life of the first CAs. Their turns are lived through in nested-month. */
-const watchMs = 45_000;
+/** Several turns of the CAs of every level. */
+const watchMs = 300_000;
 
 describe("three servers under one another, one trust domain", () => {
   const stack = new AsyncDisposableStack();
@@ -56,6 +56,7 @@ describe("three servers under one another, one trust domain", () => {
       await workload(leaf, "/at/leaf", stack),
     ];
     const trustDomain = TrustDomain.parse("test.example");
+    const issuers = new Map<string, Set<string>>(workloads.map(({ path }) => [path, new Set()]));
     const serials = new Map<string, Set<string>>(workloads.map(({ path }) => [path, new Set()]));
     const until = Date.now() + watchMs;
     let rounds = 0;
@@ -63,6 +64,7 @@ describe("three servers under one another, one trust domain", () => {
       for (const from of workloads) {
         const { svid } = from.source;
         serials.get(from.path)?.add(svid.chain[0]?.serialNumber ?? "");
+        issuers.get(from.path)?.add(svid.chain[0]?.authorityKeyId ?? "");
         const [own] = await from.client.fetchJwtSvids({ audience: ["all"], spiffeId: svid.id });
         assert.ok(own !== undefined);
         for (const at of workloads) {
@@ -77,7 +79,8 @@ describe("three servers under one another, one trust domain", () => {
     }
     assert.ok(rounds > watchMs / 1_000 / 3, `${rounds} rounds`);
     for (const { path, source } of workloads) {
-      assert.ok((serials.get(path)?.size ?? 0) >= 4, `${path} had ${serials.get(path)?.size} SVIDs`);
+      assert.ok((serials.get(path)?.size ?? 0) >= 20, `${path} had ${serials.get(path)?.size} SVIDs`);
+      assert.ok((issuers.get(path)?.size ?? 0) >= 3, `${path} had ${issuers.get(path)?.size} issuers`);
       const bundle = source.get(trustDomain);
       assert.ok((bundle?.x509Authorities.length ?? 99) <= 6, `${bundle?.x509Authorities.length} authorities`);
     }
