@@ -24,7 +24,7 @@ export async function withServer<Result>(
 ): Promise<Result> {
   if (options.server === undefined) return withChannel(options.socket, "server", use, { flag });
   const { dialRemote } = await import("./remote/dial.ts");
-  const channel = await dialRemote({ ...options, server: options.server }, context);
+  const channel = await dialRemote({ ...options, server: options.server }, context, longestAnswerMs);
   return during(channel, { who: `server at ${options.server}`, flag: "--server" }, use);
 }
 

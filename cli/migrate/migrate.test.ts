@@ -85,8 +85,12 @@ describe("a configuration of SPIRE's", () => {
       assert.equal(verdicts[path], verdict, path);
     }
     assert.equal(converted.outcomes.find(({ path }) => path === "server.mistyped")?.line, 14);
-    for (const { verdict, why, path } of converted.outcomes)
-      assert.ok(verdict === "kept" || (why ?? path) !== "", path);
+    for (const { verdict, why, to, path } of converted.outcomes)
+      assert.ok(verdict === "kept" || (why ?? "") !== "" || to !== undefined, path);
+    assert.deepEqual(
+      converted.outcomes.map(({ path }) => path),
+      settingsOf(parseHcl(server)).map(({ path }) => path),
+    );
   });
 
   it("is one that our daemons take", async () => {

@@ -13,18 +13,19 @@ type Surroundings = Pick<CommandContext, "environment" | "uid">;
 /**
  * A channel to the API port of a server elsewhere, as the admin that the local Workload API knows this process as. No
  * byte of a call leaves before the other side proved to be `spiffe://<trust domain>/spire/server` under the bundle that
- * the Workload API gave for its trust domain.
+ * the Workload API gave for its trust domain. The Workload API may take `answerWithinMs`.
  */
 export async function dialRemote(
   options: ServerOptions & { readonly server: string },
   surroundings: Surroundings,
+  answerWithinMs: number,
   clock: Clock = systemClock,
 ): Promise<RpcChannel> {
   const address = addressOf(options.server);
   const socket = workloadSocketOf(options, surroundings);
   const { svids, bundles } = await withWorkloadApi(
     socket,
-    (client) => client.fetchX509Context({}),
+    (client) => client.fetchX509Context({ timeoutMs: answerWithinMs }),
     "--workload-socket",
   );
   const svid = svidOf(svids, options.as);

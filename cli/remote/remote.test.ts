@@ -1,16 +1,21 @@
 import assert from "node:assert/strict";
+import { mkdtempSync, rmSync } from "node:fs";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { buildCsr, generateKey } from "../../certs/index.ts";
 import { decodeX509Svid } from "../../proto/convert/svid.ts";
-import { svidService } from "../../proto/services.ts";
+import { entryService, svidService } from "../../proto/services.ts";
 import { systemClock } from "../../runtime/core/index.ts";
 import { SpiffeBundle, verifyX509Svid, X509Svid } from "../../spiffe/index.ts";
 import { type CliResult, cli } from "../../test/fakes/cli.ts";
 import { FakeWorkloadApi } from "../../test/fakes/fake-workload-api.ts";
 import { TestPki } from "../../test/fakes/test-pki.ts";
 import { type TestAgent, TestServer } from "../../test/fakes/test-server.ts";
-import { listenTls, RpcRouter } from "../../transport/index.ts";
+import { listenTls, RpcRouter, type TlsIdentity } from "../../transport/index.ts";
 import { exitCodes } from "../exit-codes.ts";
+import { dialRemote } from "./dial.ts";
 
 describe("commands with --server", () => {
   let server: TestServer;
@@ -47,6 +52,27 @@ describe("commands with --server", () => {
     });
   }
 
+  /** `entry list` at a listener that shows `identity`, lets everybody in, and counts the calls that reach it. */
+  async function atImpostor(identity: TlsIdentity, ...args: readonly string[]) {
+    let calls = 0;
+    const router = new RpcRouter();
+    router.unary(entryService.ListEntries, async () => {
+      calls += 1;
+      return { entries: [], next_page_token: "" };
+    });
+    const impostor = await listenTls({
+      ...{ host: "127.0.0.1", port: 0, router, identity: () => identity },
+      verifyPeer: (chain) =>
+        verifyX509Svid({ chain, bundles: { get: () => bundle }, atMs: systemClock.now(), usage: "client" }),
+    });
+    const { port } = impostor.address;
+    const { code, err } = await cli(["entry", "list", "--server", `127.0.0.1:${port}`, ...args], {
+      environment: { SPIFFE_ENDPOINT_SOCKET: workloads.endpoint },
+    });
+    await impostor.close({ graceMs: 0 });
+    return { code, err, calls };
+  }
+
   it("act as an admin's SVID from the Workload API; anybody else's is refused", async () => {
     const admin = await identityOf("/operator", { admin: true });
     const ordinary = await identityOf("/ordinary", { admin: false });
@@ -70,26 +96,13 @@ describe("commands with --server", () => {
 
   it("send nothing to what is not the server, although the trust domain vouches for it", async () => {
     workloads.update({ svids: [await identityOf("/operator-2", { admin: true })], bundles: [bundle] });
-    let calls = 0;
-    const router = new RpcRouter();
-    const impostor = await listenTls({
-      ...{ host: "127.0.0.1", port: 0, router, identity: () => ({ chain: agent.svid.chain, key: agent.key }) },
-      verifyPeer: (chain) => {
-        calls += 1;
-        return verifyX509Svid({ chain, bundles: { get: () => bundle }, atMs: systemClock.now(), usage: "client" });
-      },
-    });
-    const { port } = impostor.address;
-    const { code, err } = await cli(["entry", "list", "--server", `127.0.0.1:${port}`], {
-      environment: { SPIFFE_ENDPOINT_SOCKET: workloads.endpoint },
-    });
-    await impostor.close({ graceMs: 0 });
+    const { code, err, calls } = await atImpostor({ chain: agent.svid.chain, key: agent.key });
     assert.equal(code, exitCodes.refused);
     assert.match(
       err,
       /is not to be trusted: the other side is spiffe:.*\/spire\/agent\/.*, not .*\/spire\/server \(ERR_SERVER_NOT/,
     );
-    assert.ok(calls <= 1);
+    assert.equal(calls, 0);
   });
 
   it("do not trust a server of another trust domain, nor one that no bundle vouches for", async () => {
@@ -98,12 +111,17 @@ describe("commands with --server", () => {
     const other = await remote("entry list", "--server-trust-domain", "other.test");
     assert.match(other.err, /not spiffe:\/\/other\.test\/spire\/server \(ERR_SERVER_NOT_VERIFIED\)/);
     const impostor = TestPki.create("example.org");
+    const atItsServer = await atImpostor(impostor.issue("/spire/server"));
+    assert.deepEqual([atItsServer.code, atItsServer.calls], [exitCodes.refused, 0]);
+    assert.match(atItsServer.err, /ERR_SERVER_NOT_VERIFIED/);
     workloads.update({
       svids: [admin],
       bundles: [SpiffeBundle.of(server.config.trustDomain, { x509Authorities: [{ certificate: impostor.root }] })],
     });
     const unvouched = await remote("entry list");
     assert.deepEqual([unvouched.code, /ERR_SERVER_NOT_VERIFIED/.test(unvouched.err)], [exitCodes.refused, true]);
+    const vouched = await atImpostor(impostor.issue("/spire/server"));
+    assert.deepEqual([vouched.code, vouched.calls], [exitCodes.ok, 1], "what the bundle vouches for is called");
   });
 
   it("say what is wrong with how they are called", async () => {
@@ -121,5 +139,17 @@ describe("commands with --server", () => {
     }
     const nobody = await cli(["entry", "list", "--server", "127.0.0.1:1", "--workload-socket", "/nowhere/api.sock"]);
     assert.equal(nobody.code, exitCodes.unreachable);
+  });
+
+  it("do not wait for ever for a Workload API that accepts and says nothing", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "cs-cli-"));
+    const workloadSocket = join(folder, "mute.sock");
+    const listener = createServer((connection) => void connection.resume());
+    await new Promise<void>((resolve) => listener.listen(workloadSocket, resolve));
+    const options = { socket: "", output: "pretty", server: "127.0.0.1:1", workloadSocket } as const;
+    const dialled = dialRemote(options, { environment: {}, uid: 0 }, 50);
+    await assert.rejects(dialled, { code: "ERR_WORKLOAD_API_UNAVAILABLE", exitCode: exitCodes.unreachable });
+    await new Promise((resolve) => listener.close(resolve));
+    rmSync(folder, { recursive: true });
   });
 });

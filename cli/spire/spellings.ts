@@ -47,7 +47,7 @@ const agentDaemon: Spellings = {
     kind: "refused",
     instead: "set allow_unauthenticated_verifiers in the agent's settings",
   },
-  rebootstrapMode: { kind: "refused", instead: "set rebootstrap_mode in the agent's settings" },
+  rebootstrapMode: { kind: "refused", instead: "set rebootstrap in the agent's settings" },
   rebootstrapDelay: { kind: "refused", instead: "set rebootstrap_delay in the agent's settings" },
   disableWorkloadAPI: { kind: "refused", instead: "this agent always serves the Workload API" },
   disableSDSAPI: { kind: "ignored", takesValue: false },
