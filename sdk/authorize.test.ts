@@ -1,7 +1,17 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { SpiffeId } from "../spiffe/index.ts";
-import { type Authorizer, allOf, anyOf, id, memberOf, oneOf, pathPrefix, predicate } from "./authorize.ts";
+import {
+  type Authorizer,
+  allOf,
+  anyOf,
+  checkAuthorize,
+  id,
+  memberOf,
+  oneOf,
+  pathPrefix,
+  predicate,
+} from "./authorize.ts";
 
 const web = SpiffeId.parse("spiffe://one.test/web");
 
@@ -41,6 +51,13 @@ describe("authorisers", () => {
     assert.equal(codeOf(allOf(memberOf("two.test"), id(web))), "ERR_PEER_TRUST_DOMAIN");
     assert.equal(codeOf(anyOf(memberOf("two.test"), id(web))), "allowed");
     assert.equal(codeOf(anyOf(memberOf("two.test"), id("spiffe://one.test/a"))), "ERR_PEER_ID");
+  });
+
+  it("must be given", () => {
+    checkAuthorize({ authorize: id(web) }, "connectTls");
+    const wrong = { name: "TypeError", message: "connectTls needs `authorize`" };
+    for (const options of ["null", "{}", '{"authorize":"spiffe://one.test/web"}'])
+      assert.throws(() => checkAuthorize(JSON.parse(options), "connectTls"), wrong);
   });
 
   it("refuse a malformed expectation at once", () => {

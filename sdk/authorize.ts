@@ -106,6 +106,14 @@ export function predicate(test: (peer: SpiffeId) => boolean): Authorizer {
   return (peer) => (test(peer) ? allowed : refused("ERR_PEER_REFUSED", `${peer} was refused by the predicate`));
 }
 
+/**
+ * For each factory: forgetting `authorize` must not accept everybody.
+ * @throws TypeError when it is missing
+ */
+export function checkAuthorize(options: { readonly authorize: Authorizer }, factory: string): void {
+  if (typeof options?.authorize !== "function") throw new TypeError(`${factory} needs \`authorize\``);
+}
+
 /** Asks an authoriser, and takes nothing but a clear yes for one. */
 export function decide(authorize: Authorizer, peer: SpiffeId): Authorization {
   try {

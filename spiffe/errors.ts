@@ -211,7 +211,7 @@ export const spiffeErrorSpecs = {
   },
   ERR_ENDPOINT_ADDRESS_MISSING: {
     meaning: "Neither an explicit address nor the environment variable says where the endpoint is.",
-    fix: "Set SPIFFE_ENDPOINT_SOCKET, for example to unix:///run/countersign/agent.sock.",
+    fix: "Set SPIFFE_ENDPOINT_SOCKET, for example to unix:///run/countersign/agent/public/api.sock.",
   },
 } as const satisfies Record<string, SpiffeErrorSpec>;
 

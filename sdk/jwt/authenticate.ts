@@ -1,5 +1,5 @@
-import { SpiffeError, type VerifiedJwtSvid } from "../../spiffe/index.ts";
-import { type Authorizer, decide } from "../authorize.ts";
+import { SpiffeError, spiffeLimits, type VerifiedJwtSvid } from "../../spiffe/index.ts";
+import { type Authorizer, checkAuthorize, decide } from "../authorize.ts";
 import { WorkloadError } from "../errors.ts";
 import type { BundleSource } from "../source/bundle-source.ts";
 
@@ -36,13 +36,21 @@ export type BearerVerdict =
 /** The scheme in any case (RFC 9110 §11.1), one token of its alphabet (RFC 6750 §2.1) and nothing else. */
 const bearer = /^bearer +([A-Za-z0-9._~+/-]+=*)$/i;
 
-/** @throws TypeError when `authorize` or `audience` is missing, so that forgetting one cannot accept everybody */
+/**
+ * @throws TypeError when `authorize` or `audience` is missing, so that forgetting one cannot accept everybody;
+ * RangeError when `leewaySeconds` is not a number from 0 to 120
+ */
 export function checkBearerOptions(options: BearerOptions, factory: string): void {
-  if (typeof options?.authorize !== "function") throw new TypeError(`${factory} needs \`authorize\``);
-  const { audience } = options;
+  checkAuthorize(options, factory);
+  const { audience, leewaySeconds = spiffeLimits.jwtSvidLeewaySeconds.value } = options;
   const audiences: readonly unknown[] = Array.isArray(audience) ? audience : [audience];
   if (audiences.length === 0 || !audiences.every((one) => typeof one === "string" && one !== "")) {
     throw new TypeError(`${factory} needs an \`audience\``);
+  }
+  const maximum = spiffeLimits.jwtSvidMaxLeewaySeconds.value;
+  // From JavaScript it may be a string, of an environment variable for example.
+  if (typeof leewaySeconds !== "number" || !(leewaySeconds >= 0 && leewaySeconds <= maximum)) {
+    throw new RangeError(`${factory} needs \`leewaySeconds\` from 0 to ${maximum}`);
   }
 }
 

@@ -160,6 +160,13 @@ describe("bearer tokens", () => {
     // @ts-expect-error JavaScript callers can forget it.
     assert.throws(() => bearerHook(bundles, { authorize: id(web) }), TypeError);
     assert.throws(() => bearerHandler(bundles, { audience: [], authorize: id(web) }, () => {}), TypeError);
+    for (const leewaySeconds of [-1, 121, Number.NaN, JSON.parse('"5"')]) {
+      const wrong = { ...options, leewaySeconds };
+      assert.throws(() => bearerHandler(bundles, wrong, () => {}), RangeError);
+      assert.throws(() => bearerMiddleware(bundles, wrong), RangeError);
+      assert.throws(() => bearerHook(bundles, wrong), RangeError);
+    }
+    for (const leewaySeconds of [0, 120]) bearerHook(bundles, { ...options, leewaySeconds });
     const closed = await BundleSource.open({ endpoint: api.endpoint, kinds: ["jwt"] });
     const failing = predicate(() => {
       throw new Error("broken rule");

@@ -36,7 +36,7 @@ export interface BearerResponse {
  *
  * A bearer token is as good as its transport: serve it over TLS only (JWT-SVID §7.3).
  *
- * @throws TypeError when `authorize` or `audience` is missing
+ * @throws TypeError when `authorize` or `audience` is missing; RangeError when `leewaySeconds` is not from 0 to 120
  */
 export function bearerHandler(source: BundleSource, options: BearerOptions, handler: RequestListener): RequestListener {
   checkBearerOptions(options, "bearerHandler");
@@ -47,7 +47,7 @@ export function bearerHandler(source: BundleSource, options: BearerOptions, hand
 
 /**
  * The same for express and connect: `app.use(bearerMiddleware(bundles, { audience, authorize }))`.
- * @throws TypeError when `authorize` or `audience` is missing
+ * @throws TypeError when `authorize` or `audience` is missing; RangeError when `leewaySeconds` is not from 0 to 120
  */
 export function bearerMiddleware(
   source: BundleSource,
@@ -68,7 +68,7 @@ export interface BearerReply {
 
 /**
  * The same for fastify: `app.addHook("onRequest", bearerHook(bundles, { audience, authorize }))`; `callerOf(request)`.
- * @throws TypeError when `authorize` or `audience` is missing
+ * @throws TypeError when `authorize` or `audience` is missing; RangeError when `leewaySeconds` is not from 0 to 120
  */
 export function bearerHook(
   source: BundleSource,

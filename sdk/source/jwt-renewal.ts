@@ -20,7 +20,9 @@ export interface JwtRenewalOptions {
   readonly isPinned: boolean;
   readonly pick: (svids: readonly JwtSvid[]) => JwtSvid | undefined;
   readonly onChange: () => void;
-  /** The token expired and nobody had asked for it any more. */
+  /** Aborted when the source is closed: ends the fetch that is under way. */
+  readonly signal: AbortSignal;
+  /** There is no token, and none will come by itself: it expired and nobody had asked for it, or no fetch brought one. */
   readonly onUnused: () => void;
 }
 
@@ -30,7 +32,6 @@ const backOff = { initialMs: 200, capMs: 10_000, factor: 2, jitter: 0.4 };
 export class JwtRenewal {
   readonly isPinned: boolean;
   readonly #options: JwtRenewalOptions;
-  readonly #abort = new AbortController();
   #svid: JwtSvid | undefined;
   #fetching: Promise<JwtSvid> | undefined;
   #timer: Timer | undefined;
@@ -39,12 +40,16 @@ export class JwtRenewal {
   /** Half of its life is over, and nobody wanted it then. */
   #isIdle = false;
   #failures = 0;
-  #updatedAt = 0;
+  #isStopped = false;
+  #hasHadOne = false;
+  /** Before the first token: when it began to be wanted. */
+  #updatedAt: number;
   #lastProblem: WorkloadError | undefined;
 
   constructor(options: JwtRenewalOptions) {
     this.#options = options;
     this.isPinned = options.isPinned;
+    this.#updatedAt = options.clock.now();
   }
 
   get health(): SourceHealth {
@@ -57,7 +62,6 @@ export class JwtRenewal {
 
   /** The kept token while it is valid, or a fetched one. */
   async get(signal?: AbortSignal): Promise<JwtSvid> {
-    signal?.throwIfAborted();
     this.#wasUsed = true;
     if (this.#svid !== undefined && this.#leftMs > 0) {
       if (this.#isIdle) this.#renew();
@@ -96,9 +100,10 @@ export class JwtRenewal {
     return (this.#svid?.expiresAt ?? 0) * 1000 - this.#options.clock.now();
   }
 
+  /** No more renewals. A fetch that is under way goes on for those who wait for it. */
   stop(): void {
+    this.#isStopped = true;
     this.#timer?.cancel();
-    this.#abort.abort(new WorkloadError("ERR_SOURCE_CLOSED", "the source is closed"));
     this.#svid = undefined;
   }
 
@@ -120,16 +125,16 @@ export class JwtRenewal {
   }
 
   async #fetchOnce(): Promise<JwtSvid> {
-    const { client, clock, request } = this.#options;
+    const { client, clock, request, signal } = this.#options;
     try {
       const fetched = await client.fetchJwtSvids({
         audience: request.audience,
         ...(request.spiffeId === "" ? {} : { spiffeId: request.spiffeId }),
         timeoutMs: workloadLimits.jwtFetchTimeoutMs.value,
-        signal: this.#abort.signal,
+        signal,
       });
       const svid = this.#choose(readJwtSvids(fetched, request, clock.now()));
-      this.#abort.signal.throwIfAborted();
+      signal.throwIfAborted();
       this.#accept(svid);
       return svid;
     } catch (error) {
@@ -151,6 +156,7 @@ export class JwtRenewal {
   #accept(svid: JwtSvid): void {
     const { clock, onChange } = this.#options;
     this.#svid = svid;
+    this.#hasHadOne = true;
     this.#failures = 0;
     this.#wasUsed = false;
     this.#isIdle = false;
@@ -161,14 +167,16 @@ export class JwtRenewal {
   }
 
   #fail(error: unknown): void {
-    if (this.#abort.signal.aborted || !(error instanceof WorkloadError)) return;
+    if (this.#options.signal.aborted || !(error instanceof WorkloadError)) return;
     this.#lastProblem = error;
     this.#failures += 1;
     const hadOne = this.#svid !== undefined;
     const wasDenied = error.code === "ERR_WORKLOAD_API_DENIED";
     if (wasDenied) this.#svid = undefined;
     // Without a token it is the next one who asks that tries again; `open` does for the audiences named there.
-    if (this.isPinned ? this.#updatedAt > 0 : this.#leftMs > 0) this.#retryLater();
+    if (this.isPinned ? this.#hasHadOne : this.#leftMs > 0) this.#retryLater();
+    // What nobody may ever ask for again must not spoil the source's `health`.
+    else if (!this.isPinned && !this.#isStopped) this.#options.onUnused();
     if (hadOne && wasDenied) this.#options.onChange();
   }
 
@@ -192,6 +200,7 @@ export class JwtRenewal {
   }
 
   #after(delayMs: number, task: () => void): void {
+    if (this.#isStopped) return;
     this.#timer?.cancel();
     this.#timer = this.#options.clock.setTimer(Math.max(delayMs, workloadLimits.jwtRenewMinMs.value), task);
   }

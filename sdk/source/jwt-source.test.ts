@@ -4,7 +4,8 @@ import { inspect } from "node:util";
 import { FakeClock } from "../../test/fakes/fake-clock.ts";
 import { FakeWorkloadApi } from "../../test/fakes/fake-workload-api.ts";
 import { TestAuthority } from "../../test/fakes/test-authority.ts";
-import { JwtSource, SpiffeId, TrustDomain } from "../index.ts";
+import { JwtSource, SpiffeId, TrustDomain, WorkloadApiClient } from "../index.ts";
+import { workloadLimits } from "../limits.ts";
 
 const lifetime = { notBeforeMs: 0, notAfterMs: Date.now() + 3_600_000 };
 const authority = new TestAuthority(TrustDomain.parse("one.test"), lifetime);
@@ -124,6 +125,66 @@ describe("JwtSource", () => {
     await clock.advance(30_000);
     await withdrawn;
     await assert.rejects(source.svid({ audience: "a" }), { code: "ERR_WORKLOAD_API_DENIED" });
+  });
+
+  it("is not spoilt by an audience that is denied, nor by callers that had given up already", async () => {
+    const clock = new FakeClock();
+    await using api = await agent(clock);
+    const mint = api.mint;
+    await using source = await JwtSource.open({ endpoint: api.endpoint, clock, audiences: ["a"] });
+    api.mint = (audience, spiffeId) => (audience.includes("denied") ? [] : (mint?.(audience, spiffeId) ?? []));
+    await assert.rejects(source.svid({ audience: "denied" }), { code: "ERR_WORKLOAD_API_DENIED" });
+    await assert.rejects(source.svid({ audience: "b", signal: AbortSignal.abort() }), { name: "AbortError" });
+    await clock.advance(1_000);
+    assert.deepEqual(source.health, { isConnected: true, ageMs: 1_000, lastProblem: undefined });
+    await assert.rejects(source.svid({ audience: "denied" }), { code: "ERR_WORKLOAD_API_DENIED" });
+    // A token that is denied at its renewal is gone, and so is what was wrong with it.
+    await source.svid({ audience: "c" });
+    await source.svid({ audience: "c" });
+    api.mint = (audience, spiffeId) => (audience.includes("c") ? [] : (mint?.(audience, spiffeId) ?? []));
+    const renewed = [changed(source)];
+    await clock.advance(31_000);
+    await Promise.all(renewed);
+    await assert.rejects(source.svid({ audience: "c" }), { code: "ERR_WORKLOAD_API_DENIED" });
+    assert.equal(source.health.isConnected, true);
+  });
+
+  it("tells the age of a token that is still to come from when it was asked for", async () => {
+    const clock = new FakeClock();
+    await using api = await agent(clock);
+    await using source = await JwtSource.open({ endpoint: api.endpoint, clock });
+    const coming = source.svid({ audience: "a" });
+    assert.equal(source.health.ageMs, 0);
+    await coming;
+  });
+
+  it("keeps so many tokens; what gives way is still fetched for those who wait, until the source is closed", async () => {
+    const clock = new FakeClock();
+    await using api = await agent(clock);
+    await using client = WorkloadApiClient.create({ endpoint: api.endpoint });
+    const source = await JwtSource.open({ client, clock, audiences: ["pinned"] });
+    const mint = api.mint;
+    const release = new Map<string, () => void>();
+    api.mint = async (audience, spiffeId) => {
+      const name = audience.join();
+      if (name.startsWith("held")) await new Promise<void>((resolve) => release.set(name, resolve));
+      return mint?.(audience, spiffeId) ?? [];
+    };
+    const held = ["held 1", "held 2"].map((audience) => source.svid({ audience }));
+    const lost = assert.rejects(held[1] ?? Promise.resolve(), { code: "ERR_SOURCE_CLOSED" });
+    const others = workloadLimits.jwtCacheEntries.value - 1;
+    for (let at = 0; at < others; at += 1) await source.svid({ audience: `other ${at}` });
+    assert.equal(clock.pendingTimers, others + 1);
+    release.get("held 1")?.();
+    assert.deepEqual((await held[0])?.audience, ["held 1"]);
+    assert.equal(clock.pendingTimers, others + 1);
+    const { jwtCalls } = api;
+    await source.svid({ audience: "pinned" });
+    await source.svid({ audience: "other 0" });
+    assert.equal(api.jwtCalls, jwtCalls);
+    await source.close();
+    await lost;
+    assert.equal(clock.pendingTimers, 0);
   });
 
   it("refuses what is not what it asked for", async () => {

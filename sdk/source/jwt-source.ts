@@ -1,3 +1,4 @@
+import { setMaxListeners } from "node:events";
 import { type Clock, systemClock } from "../../runtime/core/index.ts";
 import { SpiffeId } from "../../spiffe/index.ts";
 import { WorkloadApiClient } from "../client/workload-api-client.ts";
@@ -42,10 +43,12 @@ export class JwtSource implements AsyncDisposable {
   /** The one used most recently is last. */
   readonly #renewals = new Map<string, JwtRenewal>();
   readonly #listeners = new Set<() => void>();
-  #isClosed = false;
+  readonly #closing = new AbortController();
 
   private constructor(client: WorkloadApiClient, options: JwtSourceOptions) {
     this.#client = client;
+    // Node before 22.12 warns of the eleventh; each fetch that is under way listens.
+    setMaxListeners(0, this.#closing.signal);
     this.#ownsClient = options.client === undefined;
     this.#clock = options.clock ?? systemClock;
     this.#pick = options.pick ?? (([first]) => first);
@@ -78,15 +81,19 @@ export class JwtSource implements AsyncDisposable {
   /**
    * A token that is valid now: the kept one, or a fetched one when there is none.
    * @throws WorkloadError ERR_WORKLOAD_API_… (ERR_WORKLOAD_API_UNAVAILABLE when the Workload API does not answer within
-   * 10 s), ERR_SOURCE_EXPIRED when the last one expired in an outage, ERR_SOURCE_CLOSED; TypeError without an audience;
-   * SpiffeError for a malformed `spiffeId`; rejects with `signal.reason` when aborted
+   * 10 s), ERR_SOURCE_EXPIRED when the last one expired in an outage (it is forgotten then, unless `open` named its
+   * audience), ERR_SOURCE_CLOSED; TypeError without an audience; SpiffeError for a malformed `spiffeId`; rejects with `signal.reason` when aborted
    */
   async svid(request: JwtSourceRequest): Promise<JwtSvid> {
-    if (this.#isClosed) throw new WorkloadError("ERR_SOURCE_CLOSED", "the source is closed");
+    if (this.#closing.signal.aborted) throw closed();
+    request.signal?.throwIfAborted();
     return this.#renewal(request, false).get(request.signal);
   }
 
-  /** Of the token that is worst off. Without tokens nothing is known of the Workload API. */
+  /**
+   * Of the token that is worst off. Without tokens nothing is known of the Workload API: an audience for which none came
+   * counts only when `open` named it, since it need not be one that anybody asks for again.
+   */
   get health(): SourceHealth {
     const all = [...this.#renewals.values()].map((renewal) => renewal.health);
     return {
@@ -104,7 +111,7 @@ export class JwtSource implements AsyncDisposable {
 
   /** Forgets all tokens; `svid` rejects from then on. Idempotent. */
   async close(): Promise<void> {
-    this.#isClosed = true;
+    this.#closing.abort(closed());
     for (const renewal of this.#renewals.values()) renewal.stop();
     this.#renewals.clear();
     this.#listeners.clear();
@@ -127,26 +134,36 @@ export class JwtSource implements AsyncDisposable {
   }
 
   #create(key: string, request: JwtRequest, isPinned: boolean): JwtRenewal {
-    return new JwtRenewal({
+    const renewal = new JwtRenewal({
       client: this.#client,
       clock: this.#clock,
       request,
       isPinned,
       pick: this.#pick,
       onChange: () => notify(this.#listeners),
-      onUnused: () => this.#renewals.delete(key),
+      signal: this.#closing.signal,
+      onUnused: () => this.#drop(key, renewal),
     });
+    return renewal;
   }
 
   #makeRoom(): void {
     if (this.#renewals.size <= workloadLimits.jwtCacheEntries.value) return;
     for (const [key, renewal] of this.#renewals) {
       if (renewal.isPinned) continue;
-      renewal.stop();
-      this.#renewals.delete(key);
+      this.#drop(key, renewal);
       return;
     }
   }
+
+  #drop(key: string, renewal: JwtRenewal): void {
+    renewal.stop();
+    this.#renewals.delete(key);
+  }
+}
+
+function closed(): WorkloadError {
+  return new WorkloadError("ERR_SOURCE_CLOSED", "the source is closed");
 }
 
 /** One spelling per set of audiences: their order plays no part. */

@@ -1,7 +1,7 @@
 import type { Server, Socket } from "node:net";
 import type { TLSSocket } from "node:tls";
 import { createVerifiedTlsServer } from "../../transport/tls/index.ts";
-import type { Authorizer } from "../authorize.ts";
+import { type Authorizer, checkAuthorize } from "../authorize.ts";
 import { workloadLimits } from "../limits.ts";
 import type { IdentitySource } from "../source/identity-source.ts";
 import { type Peer, rememberPeer } from "./peers.ts";
@@ -43,7 +43,7 @@ export function acceptVerified(
   { factory, ...alpn }: Protocol,
   take: (socket: TLSSocket) => void,
 ): void {
-  if (typeof options?.authorize !== "function") throw new TypeError(`${factory} needs \`authorize\``);
+  checkAuthorize(options, factory);
   const { authorize, onRefused, maxConnections = workloadLimits.serverConnections.value } = options;
   const acceptor = createVerifiedTlsServer<Peer>({
     identity: () => ({ chain: source.svid.chain.map(({ der }) => der), key: source.svid.key }),

@@ -38,7 +38,7 @@ export async function dialVerified(
   return socket;
 }
 
-/** @throws TypeError */
-export function checkAuthorize(options: VerifiedClientOptions, factory: string): void {
-  if (typeof options?.authorize !== "function") throw new TypeError(`${factory} needs \`authorize\``);
+/** Where the parts of an https URL lead. */
+export function addressOf({ hostname, port }: Pick<URL, "hostname" | "port">): Pick<DialTarget, "host" | "port"> {
+  return { host: hostname.replace(/^\[|\]$/g, ""), port: port === "" ? 443 : Number(port) };
 }

@@ -2,12 +2,12 @@ import type { Agent, buildConnector, RequestInit, Response } from "undici";
 import { systemClock } from "../../runtime/core/index.ts";
 import { ServiceError } from "../../transport/errors/service-error.ts";
 import { transportErrors } from "../../transport/errors/transport.ts";
-import { type Authorizer, keyOf } from "../authorize.ts";
+import { type Authorizer, checkAuthorize, keyOf } from "../authorize.ts";
 import { WorkloadError } from "../errors.ts";
 import { workloadLimits } from "../limits.ts";
 import type { IdentitySource } from "../source/identity-source.ts";
 import type { Unsubscribe } from "../source/live-state.ts";
-import { checkAuthorize, dialVerified, type VerifiedClientOptions } from "./dial.ts";
+import { addressOf, dialVerified, type VerifiedClientOptions } from "./dial.ts";
 
 /** As of undici's `fetch`, whose `dispatcher` is ours. */
 export interface SourceFetchOptions extends Omit<RequestInit, "dispatcher">, VerifiedClientOptions {}
@@ -89,8 +89,7 @@ function connector(source: IdentitySource, authorize: Authorizer): buildConnecto
     const abort = new AbortController();
     const timer = systemClock.setTimer(workloadLimits.connectTimeoutMs.value, () => abort.abort(tooSlow(hostname)));
     dialVerified(source, authorize, {
-      host: hostname.replace(/^\[|\]$/g, ""),
-      port: port === "" ? 443 : Number(port),
+      ...addressOf({ hostname, port }),
       alpnProtocols: ["http/1.1"],
       allowsNoAlpn: true,
       signal: abort.signal,

@@ -8,9 +8,10 @@ import {
   type Http2ServerResponse,
   type ServerOptions,
 } from "node:http2";
+import { checkAuthorize } from "../authorize.ts";
 import type { X509Source } from "../source/x509-source.ts";
 import { acceptVerified, type VerifiedServerOptions } from "./accept.ts";
-import { checkAuthorize, dialVerified, type VerifiedClientOptions } from "./dial.ts";
+import { addressOf, dialVerified, type VerifiedClientOptions } from "./dial.ts";
 
 export interface Http2ServerOptions extends VerifiedServerOptions {
   /** Of node:http2. */
@@ -70,8 +71,4 @@ export async function connectHttp2(
     ...(options.signal === undefined ? {} : { signal: options.signal }),
   });
   return connect(url, { ...options.http2, createConnection: () => socket });
-}
-
-function addressOf({ hostname, port }: URL): { readonly host: string; readonly port: number } {
-  return { host: hostname.replace(/^\[|\]$/g, ""), port: port === "" ? 443 : Number(port) };
 }

@@ -1,9 +1,9 @@
 import type { ClientRequestArgs } from "node:http";
 import { Agent, type AgentOptions } from "node:https";
 import type { Duplex } from "node:stream";
-import type { Authorizer } from "../authorize.ts";
+import { type Authorizer, checkAuthorize } from "../authorize.ts";
 import type { X509Source } from "../source/x509-source.ts";
-import { checkAuthorize, dialVerified, type VerifiedClientOptions } from "./dial.ts";
+import { dialVerified, type VerifiedClientOptions } from "./dial.ts";
 
 export interface HttpsAgentOptions extends VerifiedClientOptions {
   readonly keepAlive?: boolean;

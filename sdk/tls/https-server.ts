@@ -1,4 +1,5 @@
 import { createServer, type RequestListener, type Server, type ServerOptions } from "node:http";
+import { checkAuthorize } from "../authorize.ts";
 import type { X509Source } from "../source/x509-source.ts";
 import { acceptVerified, type VerifiedServerOptions } from "./accept.ts";
 
@@ -36,6 +37,6 @@ export function httpsServerFactory(
   source: X509Source,
   options: HttpsServerOptions,
 ): (handler: RequestListener) => Server {
-  if (typeof options?.authorize !== "function") throw new TypeError("httpsServerFactory needs `authorize`");
+  checkAuthorize(options, "httpsServerFactory");
   return (handler) => createHttpsServer(source, options, handler);
 }

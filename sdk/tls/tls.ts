@@ -1,8 +1,9 @@
 import { createServer, type Server } from "node:net";
 import type { TLSSocket } from "node:tls";
+import { checkAuthorize } from "../authorize.ts";
 import type { X509Source } from "../source/x509-source.ts";
 import { acceptVerified, type VerifiedServerOptions } from "./accept.ts";
-import { checkAuthorize, dialVerified, type VerifiedClientOptions } from "./dial.ts";
+import { dialVerified, type VerifiedClientOptions } from "./dial.ts";
 
 export interface TlsServerOptions extends VerifiedServerOptions {
   /** Application protocols that are offered; a client that offers others only is refused. Default none. */

@@ -45,7 +45,9 @@ export class FakeWorkloadApi implements AsyncDisposable {
   /** Given to those who ask for the audience, in this order; valid for it. */
   tokens: readonly FakeToken[] = [];
   /** Mints for FetchJWTSVID in place of `tokens`; empty: denied. */
-  mint: ((audience: readonly string[], spiffeId: string) => readonly FakeToken[]) | undefined;
+  mint:
+    | ((audience: readonly string[], spiffeId: string) => readonly FakeToken[] | Promise<readonly FakeToken[]>)
+    | undefined;
   /** FetchJWTSVID calls so far. */
   jwtCalls = 0;
   #bundles: readonly SpiffeBundle[] | "denied" | undefined;
@@ -123,7 +125,7 @@ export class FakeWorkloadApi implements AsyncDisposable {
     router.unary(workloadApiService.FetchJWTSVID, async ({ audience, spiffe_id }) => {
       this.jwtCalls += 1;
       const svids =
-        this.mint?.(audience, spiffe_id) ??
+        (await this.mint?.(audience, spiffe_id)) ??
         this.tokens.filter(
           ({ id, audience: own }) =>
             audience.every((one) => own.includes(one)) && (spiffe_id === "" || spiffe_id === id.toString()),

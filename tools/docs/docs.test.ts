@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { existsSync, globSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { describe, it } from "node:test";
+import { defaultSocketPath } from "../../runtime/host/index.ts";
 import { generatedPages } from "./pages.ts";
 
 describe("the documentation", () => {
@@ -17,6 +18,15 @@ describe("the documentation", () => {
       return [...links].map(([, target]) => join(dirname(page), target ?? "")).filter((target) => !existsSync(target));
     });
     assert.deepEqual(broken, []);
+  });
+
+  it("names sockets below /run/countersign where they are", () => {
+    const known = [defaultSocketPath("server", {}, 0), defaultSocketPath("agent", {}, 0)];
+    const wrong = globSync("{*.md,docs/**/*.md,*/README.md}").flatMap((page) => {
+      const named = readFileSync(page, "utf8").matchAll(/\/run\/countersign\/[\w./-]*\.sock/g);
+      return [...named].filter(([path]) => !known.includes(path)).map(([path]) => `${page}: ${path}`);
+    });
+    assert.deepEqual(wrong, []);
   });
 
   it("lists every runtime dependency, and nothing else, in docs/dependencies.md", () => {
