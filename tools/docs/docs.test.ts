@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { existsSync, globSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { describe, it } from "node:test";
-import { defaultSocketPath } from "../../runtime/host/index.ts";
+import { defaultSocketPath } from "../../runtime/host/default-sockets.ts";
 import { generatedPages } from "./pages.ts";
 
 describe("the documentation", () => {
