@@ -1,0 +1,141 @@
+// needs: npm; budget: 240
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, describe, it } from "node:test";
+import { build } from "esbuild";
+import { publint } from "publint";
+import { formatMessage } from "publint/utils";
+import { consumers, newProject, npmInstall, packWorkload, repository, runConsumer, TwoWorkloads } from "./packed.ts";
+
+const work = mkdtempSync(join(tmpdir(), "cst-package-"));
+const node = process.execPath;
+/** Judges how TypeScript of every kind resolves a package; it brings a compiler of its own, so it is no dependency. */
+const attwVersion = "0.18.5";
+
+const strict = {
+  strict: true,
+  skipLibCheck: false,
+  exactOptionalPropertyTypes: true,
+  target: "es2022",
+  types: ["node"],
+};
+
+/** Compiles in the project with the repository's compiler. */
+function tsc(folder: string, file: string, options: Readonly<Record<string, unknown>>): void {
+  const config = join(folder, `tsconfig.${file}.json`);
+  writeFileSync(config, JSON.stringify({ compilerOptions: { ...strict, ...options }, files: [file] }));
+  const compiler = join(repository, "node_modules/typescript/bin/tsc");
+  const run = spawnSync(node, [compiler, "-p", config], { cwd: folder, encoding: "utf8" });
+  assert.equal(run.status, 0, run.stdout);
+}
+
+describe("the published package", () => {
+  let tarball = "";
+  let project = "";
+  let workloads: TwoWorkloads;
+  before(async () => {
+    tarball = packWorkload(work);
+    const { devDependencies } = JSON.parse(readFileSync(join(repository, "package.json"), "utf8"));
+    project = newProject(join(work, "project"), tarball, [`@types/node@${devDependencies["@types/node"]}`]);
+    for (const extension of ["ts", "cts"])
+      copyFileSync(join(consumers, "program.ts"), join(project, `program.${extension}`));
+    copyFileSync(join(consumers, "required.cjs"), join(project, "required.cjs"));
+    workloads = await TwoWorkloads.start();
+  });
+  after(async () => {
+    await workloads[Symbol.asyncDispose]();
+    rmSync(work, { recursive: true, force: true });
+  });
+
+  async function runs(folder: string, program: string, answer: string): Promise<void> {
+    const { code, stdout, stderr } = await runConsumer(node, folder, program, workloads.env);
+    assert.deepEqual({ code, stdout, stderr }, { code: 0, stdout: `${answer}\n`, stderr: "" });
+  }
+
+  it("is well formed: publint finds nothing", async () => {
+    const { messages, pkg } = await publint({ pkgDir: join(work, "workload"), strict: true });
+    assert.deepEqual(
+      messages.map((message) => formatMessage(message, pkg)),
+      [],
+    );
+  });
+
+  it("resolves with its types for every kind of TypeScript: attw finds nothing", () => {
+    const tool = join(work, "attw");
+    mkdirSync(tool);
+    writeFileSync(join(tool, "package.json"), "{}");
+    npmInstall(tool, [`@arethetypeswrong/cli@${attwVersion}`]);
+    const bin = join(tool, "node_modules/@arethetypeswrong/cli/dist/index.js");
+    // Node 10 knows no `exports`; CommonJS gets an ES module, which the Nodes that we support can require.
+    const accepted = ["--profile", "node16", "--ignore-rules", "cjs-resolves-to-esm"];
+    const run = spawnSync(node, [bin, tarball, "--no-emoji", ...accepted], { encoding: "utf8" });
+    assert.equal(run.status, 0, run.stdout + run.stderr);
+  });
+
+  it("holds what it should and nothing else", () => {
+    const listed = spawnSync("tar", ["-tzf", tarball], { encoding: "utf8" }).stdout.trim().split("\n").sort();
+    assert.ok(["LICENSE", "README.md", "CHANGELOG.md"].every((file) => listed.includes(`package/${file}`)));
+    const odd = listed.filter(
+      (file) => !/^package\/(lib\/[\w-]+\.(js|js\.map|d\.ts)|[A-Z]+(\.md)?|package\.json)$/.test(file),
+    );
+    assert.deepEqual(odd, []);
+    const map = JSON.parse(readFileSync(join(work, "workload/lib/index.js.map"), "utf8"));
+    assert.ok(map.sources.includes("countersign/sdk/errors.ts"));
+    assert.equal(map.sources.length, map.sourcesContent.length);
+  });
+
+  it("is used from strict TypeScript with nodenext resolution, as an ES module and as CommonJS", async () => {
+    tsc(project, "program.ts", { module: "nodenext" });
+    await runs(project, "program.js", "4 ways");
+    tsc(project, "program.cts", { module: "nodenext" });
+    assert.match(readFileSync(join(project, "program.cjs"), "utf8"), /require\("@countersign\/workload"\)/);
+    await runs(project, "program.cjs", "4 ways");
+  });
+
+  it("is required by CommonJS, has no default export, leaves nothing on globalThis, and is one with what is imported", () =>
+    runs(project, "required.cjs", "required spiffe://one.test/web"));
+
+  for (const format of ["esm", "cjs"] as const) {
+    it(`is bundled with a program into one ${format} file that needs no packages`, async () => {
+      tsc(project, "program.ts", { module: "esnext", moduleResolution: "bundler", noEmit: true });
+      const alone = join(work, `alone-${format}`);
+      const outfile = join(alone, format === "esm" ? "program.mjs" : "program.cjs");
+      await build({
+        entryPoints: [join(project, "program.ts")],
+        outfile,
+        bundle: true,
+        platform: "node",
+        format,
+        ...(format === "esm" ? { banner: { js: requireForBundles } } : {}),
+        logLevel: "error",
+      });
+      await runs(alone, outfile, "4 ways");
+    });
+  }
+
+  it("cannot be imported by the path of a file inside", async () => {
+    writeFileSync(join(project, "deep.mjs"), 'import "@countersign/workload/lib/index.js";');
+    const { code, stderr } = await runConsumer(node, project, "deep.mjs", {});
+    assert.notEqual(code, 0);
+    assert.match(stderr, /ERR_PACKAGE_PATH_NOT_EXPORTED/);
+  });
+});
+
+describe("building it", () => {
+  it("is refused when a package gets in that its manifest does not name", () => {
+    const source = "transport/unix/native.ts";
+    const program = `import { bundleJavaScript } from "./tools/package/javascript.js";
+      const entries = [{ name: "index", source: "${source}" }];
+      await bundleJavaScript({ entries, outDir: ${JSON.stringify(work)}, packages: ["undici"] });`;
+    const run = spawnSync(node, ["--input-type=module", "-e", program], { cwd: repository, encoding: "utf8" });
+    assert.equal(run.status, 1);
+    assert.match(run.stderr, /the package would import koffi, which its manifest does not name/);
+  });
+});
+
+/** Of undici and protobufjs, which are CommonJS: esbuild's ES modules have no `require` of Node's own. */
+const requireForBundles =
+  'import { createRequire } from "node:module"; const require = createRequire(import.meta.url);';
