@@ -46,6 +46,13 @@ export default {
       "The SDK lives in other people's services: nothing heavy, nothing native.",
     ),
     {
+      name: "sdk-without-grpc-js",
+      severity: "error",
+      comment: "Nothing of grpc-js is loaded unless the user imports sdk/grpc.",
+      from: { path: "^sdk/", pathNot: `^sdk/grpc/|${tests}` },
+      to: { path: "^sdk/grpc/" },
+    },
+    {
       name: "certs-pure",
       severity: "error",
       comment: "certs and spiffe do no I/O: of Node only crypto, buffer, util, and net for isIP.",
@@ -76,8 +83,9 @@ export default {
     {
       name: "grpc-in-transport",
       severity: "error",
-      comment: "grpc-js is an independent judge of our gRPC, not a part of it (ADR 5): tests, and types of proto/gen.",
-      from: { pathNot: `^(transport|proto)/|${tests}` },
+      comment:
+        "grpc-js is an independent judge of our gRPC, not a part of it (ADR 5): tests, types of proto/gen, and sdk/grpc, for users who have it.",
+      from: { pathNot: `^(transport|proto|sdk/grpc)/|${tests}` },
       to: { path: "node_modules/@grpc/" },
     },
     {
@@ -111,8 +119,9 @@ export default {
     {
       name: "not-to-dev-dependency",
       severity: "error",
-      comment: "A production install must work.",
-      from: { pathNot: tests },
+      comment:
+        "A production install must work. Whoever imports sdk/grpc has grpc-js: it is an optional peer of the SDK.",
+      from: { pathNot: `^sdk/grpc/|${tests}` },
       to: { dependencyTypes: ["npm-dev"], dependencyTypesNot: ["type-only"], pathNot: "@types/" },
     },
   ],

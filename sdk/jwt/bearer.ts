@@ -5,14 +5,22 @@ import { authenticate, type BearerOptions, type BearerRefusal, challenge, checkB
 
 const callers = new WeakMap<object, VerifiedJwtSvid>();
 
+/** @internal Of a request, or of the metadata of a call of grpc-js. */
+export function rememberCaller(request: object, caller: VerifiedJwtSvid): void {
+  callers.set(request, caller);
+}
+
 /**
- * The caller of a request that came through `bearerHandler`, `bearerMiddleware` or `bearerHook`: its JWT-SVID, verified
- * and authorised. Throws `TypeError` for any other request: there is no caller to believe in then.
+ * The caller of a request that came through `bearerHandler`, `bearerMiddleware`, `bearerHook` or, a call,
+ * `grpcBearerInterceptor`: its JWT-SVID, verified and authorised. Throws `TypeError` for any other: there is no caller
+ * to believe in then.
  */
 export function callerOf(request: object): VerifiedJwtSvid {
-  // fastify wraps the request of node:http.
-  const raw: unknown = "raw" in request ? request.raw : undefined;
-  const caller = callers.get(request) ?? (typeof raw === "object" && raw !== null ? callers.get(raw) : undefined);
+  // fastify wraps the request of node:http; of a call of grpc-js the metadata is known.
+  const known = [request, "raw" in request && request.raw, "metadata" in request && request.metadata];
+  const caller = known
+    .map((one: unknown) => (typeof one === "object" && one !== null ? callers.get(one) : undefined))
+    .find((one) => one !== undefined);
   if (caller === undefined) throw new TypeError("the bearer token of this request was not verified by the SDK");
   return caller;
 }

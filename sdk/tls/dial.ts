@@ -1,3 +1,4 @@
+import type { Socket } from "node:net";
 import type { TLSSocket } from "node:tls";
 import { connectVerifiedTls } from "../../transport/tls/index.ts";
 import type { Authorizer } from "../authorize.ts";
@@ -14,6 +15,8 @@ export interface VerifiedClientOptions {
 interface DialTarget {
   readonly host: string;
   readonly port: number;
+  /** An open TCP connection to there. */
+  readonly socket?: Socket;
   readonly alpnProtocols: readonly string[];
   readonly allowsNoAlpn: boolean;
   readonly signal?: AbortSignal;

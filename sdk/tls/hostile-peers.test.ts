@@ -7,8 +7,10 @@ import { after, before, describe, it } from "node:test";
 import { connect, createServer } from "node:tls";
 import { encodePem } from "../../certs/index.ts";
 import type { X509Svid } from "../../spiffe/index.ts";
+import { addEcho, EchoClient } from "../../test/fakes/grpc-echo.ts";
 import { TestCa } from "../../test/fakes/test-ca.ts";
 import { portOf, WorkloadSide } from "../../test/fakes/workload-side.ts";
+import { createGrpcServer, grpcChannelCredentials } from "../grpc/index.ts";
 import {
   connectHttp2,
   connectTls,
@@ -25,13 +27,43 @@ const http2Early = Buffer.concat([
   Buffer.from("000000040000000000", "hex"),
   Buffer.from("000006010500000001828784410178", "hex"),
 ]);
+/** The same of a gRPC client: HEADERS of a call of test.Echo/Unary, and its message "x". */
+const grpcEarly = ((): Buffer => {
+  const text = (value: string): Buffer => Buffer.from([value.length, ...Buffer.from(value)]);
+  const path = [0x83, 0x87, 0x04, ...text("/test.Echo/Unary"), 0x01, ...text("x")];
+  const headers = Buffer.from([
+    ...path,
+    0x0f,
+    0x10,
+    ...text("application/grpc"),
+    0x00,
+    ...text("te"),
+    ...text("trailers"),
+  ]);
+  return Buffer.concat([
+    Buffer.from("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"),
+    Buffer.from("000000040000000000", "hex"),
+    Buffer.from([0, 0, headers.length, 1, 4, 0, 0, 0, 1]),
+    headers,
+    Buffer.from("000006000100000001000000000178", "hex"),
+  ]);
+})();
 const http1Early = "GET / HTTP/1.1\r\nhost: x\r\n\r\n";
+
+interface Listening {
+  readonly port: number;
+  readonly close: () => void;
+}
+
+async function listening(server: Server): Promise<Listening> {
+  return { port: await portOf(server), close: () => server.close() };
+}
 
 interface ServerPath {
   readonly name: string;
   readonly alpn: string | undefined;
   readonly early: string | Buffer;
-  readonly create: (side: WorkloadSide, onTaken: () => void) => Server;
+  readonly create: (side: WorkloadSide, onTaken: () => void) => Promise<Listening>;
 }
 
 const expected = id("spiffe://one.test/web");
@@ -41,32 +73,52 @@ const serverPaths: readonly ServerPath[] = [
     alpn: "http/1.1",
     early: http1Early,
     create: ({ source }, onTaken) =>
-      createHttpsServer(source, { authorize: expected }, (_request: IncomingMessage, response: ServerResponse) => {
-        onTaken();
-        response.end("served");
-      }),
+      listening(
+        createHttpsServer(source, { authorize: expected }, (_request: IncomingMessage, response: ServerResponse) => {
+          onTaken();
+          response.end("served");
+        }),
+      ),
   },
   {
     name: "createHttp2SecureServer",
     alpn: "h2",
     early: http2Early,
     create: ({ source }, onTaken) =>
-      createHttp2SecureServer(source, { authorize: expected }, (_request, response) => {
-        onTaken();
-        response.end("served");
-      }),
+      listening(
+        createHttp2SecureServer(source, { authorize: expected }, (_request, response) => {
+          onTaken();
+          response.end("served");
+        }),
+      ),
   },
   {
     name: "createTlsServer",
     alpn: undefined,
     early: "hello",
     create: ({ source }, onTaken) =>
-      createTlsServer(source, { authorize: expected }, (socket) => {
-        socket.once("data", () => {
-          onTaken();
-          socket.end("served");
-        });
-      }),
+      listening(
+        createTlsServer(source, { authorize: expected }, (socket) => {
+          socket.once("data", () => {
+            onTaken();
+            socket.end("served");
+          });
+        }),
+      ),
+  },
+  {
+    name: "createGrpcServer",
+    alpn: "h2",
+    early: grpcEarly,
+    create: async ({ source }, onTaken) => {
+      const server = createGrpcServer(source, { authorize: expected });
+      addEcho(server, () => {
+        onTaken();
+        return "served";
+      });
+      const { port } = await server.listen(0, "127.0.0.1");
+      return { port, close: () => server.forceShutdown() };
+    },
   },
 ];
 
@@ -103,6 +155,17 @@ const clientPaths: readonly ClientPath[] = [
     name: "connectTls",
     alpn: undefined,
     connect: ({ source }, port) => connectTls(source, { host: "127.0.0.1", port, ...wanted }),
+  },
+  {
+    name: "grpcChannelCredentials",
+    alpn: "h2",
+    connect: async ({ source }, port) => {
+      const client = new EchoClient(port, grpcChannelCredentials(source, wanted));
+      // grpc-js has its own codes; ours stands in the details.
+      const code = await client.unary("secret").catch((error: unknown) => /ERR_\w+/.exec(String(error))?.[0]);
+      client.close();
+      return code === "ERR_PEER_NOT_VERIFIED" ? Promise.reject(Object.assign(new Error(), { code })) : code;
+    },
   },
 ];
 
@@ -153,16 +216,15 @@ describe("a hostile peer that speaks early", () => {
   for (const path of serverPaths) {
     it(`gets nothing from ${path.name} and nothing into it, where the right peer is served`, async () => {
       let taken = 0;
-      const server = path.create(db, () => {
+      const { port, close } = await path.create(db, () => {
         taken += 1;
       });
-      const port = await portOf(server);
       const strangers = [undefined, await ca.issue("/stranger"), await forged.issue("/web")];
       for (const stranger of strangers) assert.equal((await speakEarly(port, path, stranger)).length, 0);
       assert.equal(taken, 0);
       assert.match((await speakEarly(port, path, await ca.issue("/web"))).toString("latin1"), /served/);
       assert.equal(taken, 1);
-      server.close();
+      close();
     });
   }
 

@@ -1,41 +1,13 @@
 import assert from "node:assert/strict";
-import type { IncomingMessage, Server } from "node:http";
+import type { IncomingMessage } from "node:http";
 import { type Agent, request } from "node:https";
 import { createServer as createTcpServer } from "node:net";
 import { describe, it } from "node:test";
 import { connect as connectTls, createServer as createTlsServer } from "node:tls";
 import { encodePem } from "../../certs/index.ts";
-import { FakeWorkloadApi } from "../../test/fakes/fake-workload-api.ts";
 import { TestCa } from "../../test/fakes/test-ca.ts";
-import { createHttpsAgent, createHttpsServer, id, memberOf, peerOf, predicate, X509Source } from "../index.ts";
-
-interface Side extends AsyncDisposable {
-  readonly api: FakeWorkloadApi;
-  readonly source: X509Source;
-}
-
-async function side(ca: TestCa, path: string, others: readonly TestCa[] = []): Promise<Side> {
-  const api = await FakeWorkloadApi.start();
-  api.update({ svids: [await ca.issue(path)], bundles: [ca.bundle, ...others.map((other) => other.bundle)] });
-  const source = await X509Source.open({ endpoint: api.endpoint });
-  return {
-    api,
-    source,
-    [Symbol.asyncDispose]: async () => {
-      await source.close();
-      await api[Symbol.asyncDispose]();
-    },
-  };
-}
-
-function portOf(server: { address(): unknown }): number {
-  const address = server.address();
-  return typeof address === "object" && address !== null && "port" in address ? Number(address.port) : 0;
-}
-
-function listen(server: Server): Promise<number> {
-  return new Promise((resolve) => server.listen(0, "127.0.0.1", () => resolve(portOf(server))));
-}
+import { portOf, WorkloadSide } from "../../test/fakes/workload-side.ts";
+import { createHttpsAgent, createHttpsServer, id, memberOf, peerOf, predicate } from "../index.ts";
 
 function get(port: number, agent: Agent): Promise<{ readonly body: string; readonly response: IncomingMessage }> {
   return new Promise((resolve, reject) => {
@@ -55,12 +27,12 @@ function get(port: number, agent: Agent): Promise<{ readonly body: string; reado
 describe("createHttpsServer() and createHttpsAgent()", () => {
   it("speak mutual TLS, tell each side who the other is, and follow rotations", async () => {
     const ca = await TestCa.create("one.test");
-    await using web = await side(ca, "/web");
-    await using db = await side(ca, "/db");
+    await using web = await WorkloadSide.start(ca, "/web");
+    await using db = await WorkloadSide.start(ca, "/db");
     const server = createHttpsServer(db.source, { authorize: id("spiffe://one.test/web") }, (message, response) => {
       response.end(`${peerOf(message).id} ${peerOf(message).leaf.serialNumber}`);
     });
-    const port = await listen(server);
+    const port = await portOf(server);
     const agent = createHttpsAgent(web.source, { authorize: id("spiffe://one.test/db"), keepAlive: false });
     const serials = new Set<string>();
     for (let round = 0; round < 3; round += 1) {
@@ -68,10 +40,7 @@ describe("createHttpsServer() and createHttpsAgent()", () => {
       assert.equal(body, `spiffe://one.test/web ${web.source.svid.leaf.serialNumber}`);
       assert.equal(peerOf(response).leaf.serialNumber, db.source.svid.leaf.serialNumber);
       serials.add(peerOf(response).leaf.serialNumber);
-      const changes = [web, db].map(({ source }) => new Promise<void>((resolve) => void source.onChange(resolve)));
-      web.api.update({ svids: [await ca.issue("/web")], bundles: [ca.bundle] });
-      db.api.update({ svids: [await ca.issue("/db")], bundles: [ca.bundle] });
-      await Promise.all(changes);
+      await Promise.all([web.rotate(), db.rotate()]);
     }
     assert.equal(serials.size, 3);
     agent.destroy();
@@ -80,8 +49,8 @@ describe("createHttpsServer() and createHttpsAgent()", () => {
 
   it("refuse a peer that the authoriser does not accept, on either side", async () => {
     const ca = await TestCa.create("one.test");
-    await using web = await side(ca, "/web");
-    await using db = await side(ca, "/db");
+    await using web = await WorkloadSide.start(ca, "/web");
+    await using db = await WorkloadSide.start(ca, "/db");
     let served = 0;
     const refusals: string[] = [];
     const server = createHttpsServer(
@@ -95,7 +64,7 @@ describe("createHttpsServer() and createHttpsAgent()", () => {
         response.end("x");
       },
     );
-    const port = await listen(server);
+    const port = await portOf(server);
     await assert.rejects(get(port, createHttpsAgent(web.source, { authorize: memberOf("one.test") })));
     await assert.rejects(get(port, createHttpsAgent(web.source, { authorize: id("spiffe://one.test/other") })), {
       code: "ERR_PEER_NOT_VERIFIED",
@@ -109,13 +78,13 @@ describe("createHttpsServer() and createHttpsAgent()", () => {
     const one = await TestCa.create("one.test");
     const two = await TestCa.create("two.test");
     const impostor = await TestCa.create("two.test");
-    await using server1 = await side(one, "/db", [two]);
-    await using good = await side(two, "/web", [one]);
-    await using bad = await side(impostor, "/web", [one]);
+    await using server1 = await WorkloadSide.start(one, "/db", [two]);
+    await using good = await WorkloadSide.start(two, "/web", [one]);
+    await using bad = await WorkloadSide.start(impostor, "/web", [one]);
     const server = createHttpsServer(server1.source, { authorize: memberOf("two.test") }, (_message, response) =>
       response.end("ok"),
     );
-    const port = await listen(server);
+    const port = await portOf(server);
     assert.equal((await get(port, createHttpsAgent(good.source, { authorize: memberOf("one.test") }))).body, "ok");
     await assert.rejects(get(port, createHttpsAgent(bad.source, { authorize: memberOf("one.test") })));
     server.close();
@@ -123,13 +92,13 @@ describe("createHttpsServer() and createHttpsAgent()", () => {
 
   it("refuse clients without certificate, of TLS 1.2, and that say something before they are known", async () => {
     const ca = await TestCa.create("one.test");
-    await using db = await side(ca, "/db");
+    await using db = await WorkloadSide.start(ca, "/db");
     let served = 0;
     const server = createHttpsServer(db.source, { authorize: memberOf("one.test") }, (_message, response) => {
       served += 1;
       response.end("secret");
     });
-    const port = await listen(server);
+    const port = await portOf(server);
     for (const options of [{}, { maxVersion: "TLSv1.2" as const }]) {
       const heard = await new Promise<string>((resolve) => {
         let data = "";
@@ -155,7 +124,7 @@ describe("createHttpsServer() and createHttpsAgent()", () => {
   it("send nothing to a server that is not the expected one", async () => {
     const ca = await TestCa.create("one.test");
     const other = await TestCa.create("other.test");
-    await using web = await side(ca, "/web");
+    await using web = await WorkloadSide.start(ca, "/web");
     const wrong = await other.issue("/db");
     let heard = "";
     const hostile = createTlsServer({
@@ -171,26 +140,24 @@ describe("createHttpsServer() and createHttpsAgent()", () => {
       socket.write("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nhi");
       socket.on("error", () => {});
     });
-    await new Promise<void>((resolve) => hostile.listen(0, "127.0.0.1", resolve));
+    const port = await portOf(hostile);
     const agent = createHttpsAgent(web.source, { authorize: predicate(() => true) });
-    await assert.rejects(get(portOf(hostile), agent), { code: "ERR_PEER_NOT_VERIFIED" });
+    await assert.rejects(get(port, agent), { code: "ERR_PEER_NOT_VERIFIED" });
     assert.equal(heard, "");
     hostile.close();
   });
 
   it("refuse new connections once the own identity is gone", async () => {
     const ca = await TestCa.create("one.test");
-    await using web = await side(ca, "/web");
-    await using db = await side(ca, "/db");
+    await using web = await WorkloadSide.start(ca, "/web");
+    await using db = await WorkloadSide.start(ca, "/db");
     const server = createHttpsServer(db.source, { authorize: memberOf("one.test") }, (_message, response) =>
       response.end("ok"),
     );
-    const port = await listen(server);
+    const port = await portOf(server);
     const agent = createHttpsAgent(web.source, { authorize: memberOf("one.test"), keepAlive: false });
     assert.equal((await get(port, agent)).body, "ok");
-    const gone = new Promise<void>((resolve) => void db.source.onChange(resolve));
-    db.api.deny();
-    await gone;
+    await db.withdraw();
     await assert.rejects(get(port, agent));
     await web.source.close();
     await assert.rejects(get(port, agent), { code: "ERR_SOURCE_CLOSED" });
@@ -199,8 +166,8 @@ describe("createHttpsServer() and createHttpsAgent()", () => {
 
   it("cannot be made without an authoriser, and treat one that fails as a refusal", async () => {
     const ca = await TestCa.create("one.test");
-    await using web = await side(ca, "/web");
-    await using db = await side(ca, "/db");
+    await using web = await WorkloadSide.start(ca, "/web");
+    await using db = await WorkloadSide.start(ca, "/db");
     // @ts-expect-error JavaScript callers can forget it.
     assert.throws(() => createHttpsServer(db.source, {}), TypeError);
     // @ts-expect-error JavaScript callers can forget it.
@@ -208,7 +175,7 @@ describe("createHttpsServer() and createHttpsAgent()", () => {
     const server = createHttpsServer(db.source, { authorize: memberOf("one.test") }, (_message, response) =>
       response.end("ok"),
     );
-    const port = await listen(server);
+    const port = await portOf(server);
     const throwing = predicate(() => {
       throw new Error("broken rule");
     });

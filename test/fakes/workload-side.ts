@@ -10,24 +10,28 @@ export class WorkloadSide implements AsyncDisposable {
   readonly #api: FakeWorkloadApi;
   readonly #ca: TestCa;
   readonly #path: string;
+  readonly #others: readonly TestCa[];
 
-  private constructor(api: FakeWorkloadApi, source: X509Source, ca: TestCa, path: string) {
+  private constructor(api: FakeWorkloadApi, source: X509Source, ca: TestCa, path: string, others: readonly TestCa[]) {
     this.#api = api;
     this.source = source;
     this.#ca = ca;
     this.#path = path;
+    this.#others = others;
   }
 
-  static async start(ca: TestCa, path: string): Promise<WorkloadSide> {
+  /** `others`: of which trust domains it has the bundles, besides its own. */
+  static async start(ca: TestCa, path: string, others: readonly TestCa[] = []): Promise<WorkloadSide> {
     const api = await FakeWorkloadApi.start();
-    api.update({ svids: [await ca.issue(path)], bundles: [ca.bundle] });
-    return new WorkloadSide(api, await X509Source.open({ endpoint: api.endpoint }), ca, path);
+    api.update({ svids: [await ca.issue(path)], bundles: [ca, ...others].map(({ bundle }) => bundle) });
+    return new WorkloadSide(api, await X509Source.open({ endpoint: api.endpoint }), ca, path, others);
   }
 
   /** A new SVID, and the source has it. */
   async rotate(): Promise<void> {
     const changed = new Promise<void>((resolve) => void this.source.onChange(resolve));
-    this.#api.update({ svids: [await this.#ca.issue(this.#path)], bundles: [this.#ca.bundle] });
+    const bundles = [this.#ca, ...this.#others].map(({ bundle }) => bundle);
+    this.#api.update({ svids: [await this.#ca.issue(this.#path)], bundles });
     await changed;
   }
 

@@ -1,4 +1,4 @@
-import { isIP } from "node:net";
+import { isIP, type Socket } from "node:net";
 import { connect, createSecureContext, type TLSSocket } from "node:tls";
 import type { Certificate } from "../../certs/index.ts";
 import { transportErrors } from "../errors/transport.ts";
@@ -9,6 +9,8 @@ import { readPeerChain } from "./peer-chain.ts";
 export interface ConnectTlsOptions<Verified> {
   readonly host: string;
   readonly port: number;
+  /** An open TCP connection to that address, instead of a new one; it is destroyed when this fails. */
+  readonly socket?: Socket;
   /** Shown when the server asks; without it the client is anonymous. */
   readonly identity?: TlsIdentity;
   /** Judges the server's chain (leaf first, never empty) and throws to refuse it. Before it returned nothing is sent. */
@@ -31,14 +33,15 @@ export interface VerifiedTls<Verified> {
  */
 export function connectVerifiedTls<Verified>(options: ConnectTlsOptions<Verified>): Promise<VerifiedTls<Verified>> {
   const { host, port, signal, alpnProtocols } = options;
+  const to = options.socket === undefined ? { host, port } : { socket: options.socket };
   return new Promise((resolve, reject) => {
     if (signal?.aborted) {
+      options.socket?.destroy();
       reject(signal.reason);
       return;
     }
     const socket = connect({
-      host,
-      port,
+      ...to,
       // An IP address is no server name (RFC 6066 §3), and Node 26 refuses it.
       ...(isIP(host) === 0 ? { servername: host } : {}),
       ...(alpnProtocols.length === 0 ? {} : { ALPNProtocols: [...alpnProtocols] }),

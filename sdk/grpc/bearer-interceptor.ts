@@ -1,0 +1,54 @@
+import { type Metadata, ServerInterceptingCall, type ServerInterceptor, status } from "@grpc/grpc-js";
+import {
+  authenticate,
+  type BearerOptions,
+  type BearerRefusal,
+  type BearerVerdict,
+  checkBearerOptions,
+} from "../jwt/authenticate.ts";
+import { rememberCaller } from "../jwt/bearer.ts";
+import type { BundleSource } from "../source/bundle-source.ts";
+
+const statuses: Readonly<Record<BearerRefusal["status"], status>> = {
+  401: status.UNAUTHENTICATED,
+  403: status.PERMISSION_DENIED,
+  503: status.UNAVAILABLE,
+};
+
+/**
+ * For the `interceptors` of a server of grpc-js: handlers see only calls whose `authorization` is a JWT-SVID that is valid
+ * for one of the audiences, verified here against the newest bundles (JWT-SVID §4, §5.2), and whose subject is
+ * authorised; `callerOf(call)` tells who it is. Others end with UNAUTHENTICATED, PERMISSION_DENIED or UNAVAILABLE, the
+ * code as details, before one message of theirs is read.
+ *
+ * A bearer token is as good as its transport: serve it over TLS only (JWT-SVID §7.3), `createGrpcServer` does. An
+ * interceptor behind this one that hands on other metadata takes the caller away from handlers.
+ *
+ * @throws TypeError when `authorize` or `audience` is missing; RangeError when `leewaySeconds` is not from 0 to 120
+ */
+export function grpcBearerInterceptor(source: BundleSource, options: BearerOptions): ServerInterceptor {
+  checkBearerOptions(options, "grpcBearerInterceptor");
+  return (_method, call) =>
+    new ServerInterceptingCall(call, {
+      start: (next) =>
+        next({
+          onReceiveMetadata: (metadata, pass) => {
+            const verdict = judge(source, options, metadata);
+            if (verdict.refusal === undefined) {
+              rememberCaller(metadata, verdict.caller);
+              pass(metadata);
+              return;
+            }
+            const { status: httpStatus, error } = verdict.refusal;
+            call.sendStatus({ code: statuses[httpStatus], details: error.code });
+          },
+        }),
+    });
+}
+
+function judge(source: BundleSource, options: BearerOptions, metadata: Metadata): BearerVerdict {
+  const [authorization, ...more] = metadata.get("authorization");
+  // Two of them are none: another party might look at the other one.
+  const isOne = typeof authorization === "string" && more.length === 0;
+  return authenticate(source, options, isOne ? authorization : undefined);
+}

@@ -1,0 +1,83 @@
+import type { Socket } from "node:net";
+import { CallCredentials, ChannelCredentials } from "@grpc/grpc-js";
+import { checkAuthorize } from "../authorize.ts";
+import type { X509Source } from "../source/x509-source.ts";
+import { dialVerified, type VerifiedClientOptions } from "../tls/dial.ts";
+import { showPeerToGrpc } from "../tls/peers.ts";
+import { described } from "./described.ts";
+
+type SecureConnector = ReturnType<ChannelCredentials["_createSecureConnector"]>;
+
+/**
+ * Credentials for clients and channels of grpc-js: mutual TLS 1.3 with the source's newest SVID on each connection. Not
+ * one byte of a call goes to a server that was not verified against the bundle of its own trust domain and authorised;
+ * its host name plays no part. Connections that are open go on with the SVID they began with. While there is no
+ * connection, calls fail with UNAVAILABLE, whose details name the code (ERR_SOURCE_…, ERR_PEER_NOT_VERIFIED …), or wait
+ * with `waitForReady`, and grpc-js tries again with its own back-off. `peerOf(call)` tells who answers, once the call
+ * has a connection.
+ *
+ * @throws TypeError when `authorize` is missing, or with a grpc-js that has no secure connectors (before 1.14)
+ */
+export function grpcChannelCredentials(source: X509Source, options: VerifiedClientOptions): ChannelCredentials {
+  checkAuthorize(options, "grpcChannelCredentials");
+  // Not called by an older grpc-js, which would then say nothing helpful about it.
+  if (!("_createSecureConnector" in ChannelCredentials.createInsecure())) {
+    throw new TypeError("grpcChannelCredentials needs @grpc/grpc-js 1.14 or newer");
+  }
+  return new SourceChannelCredentials(source, options);
+}
+
+/**
+ * Of what grpc-js offers to put TLS of one's own under a channel, the secure connector is the least: a TCP socket in, a
+ * ready one out. (`createFromSecureContext` lets OpenSSL decide, with one fixed certificate and one set of roots for
+ * all trust domains; certificate providers rotate, but still accept TLS 1.2 and decide by roots.) Name resolution,
+ * proxies, balancing, back-off and pooling stay with grpc-js. If a later version renames it, credentials cannot be
+ * made any more: there is no way from here to a connection that is not verified.
+ */
+class SourceChannelCredentials extends ChannelCredentials {
+  readonly #source: X509Source;
+  readonly #options: VerifiedClientOptions;
+
+  constructor(source: X509Source, options: VerifiedClientOptions) {
+    super();
+    this.#source = source;
+    this.#options = options;
+  }
+
+  override _isSecure(): boolean {
+    return true;
+  }
+
+  /** grpc-js shares connections between channels with equal credentials; what is authorised alike cannot be told. */
+  override _equals(other: ChannelCredentials): boolean {
+    return this === other;
+  }
+
+  override _createSecureConnector(_target: unknown, _options: unknown, calls?: CallCredentials): SecureConnector {
+    return {
+      connect: async (socket) => ({ socket: await this.#secure(socket), secure: true }),
+      // No TCP connection before there is an identity to show.
+      waitForReady: async () => {
+        try {
+          void this.#source.svid;
+        } catch (error) {
+          throw described(error);
+        }
+      },
+      getCallCredentials: () => calls ?? CallCredentials.createEmpty(),
+      destroy: () => {},
+    };
+  }
+
+  async #secure(tcp: Socket): Promise<Socket> {
+    const { remoteAddress: host = "the server", remotePort: port = 0 } = tcp;
+    try {
+      const to = { host, port, socket: tcp, alpnProtocols: ["h2"], allowsNoAlpn: false };
+      const socket = await dialVerified(this.#source, this.#options.authorize, to);
+      showPeerToGrpc(socket);
+      return socket;
+    } catch (error) {
+      throw described(error);
+    }
+  }
+}

@@ -1,0 +1,78 @@
+import { once } from "node:events";
+import { type AddressInfo, createServer } from "node:net";
+import { Server, ServerCredentials, type ServerOptions } from "@grpc/grpc-js";
+import type { X509Source } from "../source/x509-source.ts";
+import { acceptVerified, type VerifiedServerOptions } from "../tls/accept.ts";
+import { showPeerToGrpc } from "../tls/peers.ts";
+
+export interface GrpcServerOptions extends VerifiedServerOptions {
+  /** Of grpc-js. */
+  readonly grpc?: ServerOptions;
+}
+
+/**
+ * A `Server` of grpc-js behind mutual TLS 1.3 with the source's identity: `addService` as ever, then `listen`.
+ * `peerOf(call)` in handlers tells who calls. Not one frame is sent to a client or read from it before it was verified
+ * against the bundle of its own trust domain and authorised. New connections use the newest SVID; open ones stay.
+ *
+ * @throws TypeError when `authorize` is missing; WorkloadError ERR_SOURCE_… when the source has no identity
+ */
+export function createGrpcServer(source: X509Source, options: GrpcServerOptions): SourceGrpcServer {
+  return new SourceGrpcServer(source, options);
+}
+
+/**
+ * Connections come in through `createConnectionInjector`, which grpc-js made for servers that do their own TLS: it is
+ * public and takes any duplex stream, so nothing here depends on grpc-js's server credentials, whose TLS would read
+ * frames before anybody could judge the client.
+ */
+export class SourceGrpcServer extends Server {
+  readonly #listener = createServer({ noDelay: true });
+  #isOver = false;
+
+  constructor(source: X509Source, options: GrpcServerOptions) {
+    super(options?.grpc);
+    const protocol = { factory: "createGrpcServer", alpnProtocols: ["h2"], allowsNoAlpn: false };
+    const injector = this.createConnectionInjector(ServerCredentials.createInsecure());
+    acceptVerified(this.#listener, source, options, protocol, (socket) => {
+      // Its handshake was under way when the server was shut down; grpc-js would serve it all the same.
+      if (this.#isOver) {
+        socket.destroy();
+        return;
+      }
+      showPeerToGrpc(socket);
+      injector.injectConnection(socket);
+    });
+  }
+
+  /** Listens for TCP connections; on all addresses when no `host` is given. Rejects when that is not possible. */
+  async listen(port: number, host?: string): Promise<AddressInfo> {
+    this.#listener.listen({ port, ...(host === undefined ? {} : { host }) });
+    await once(this.#listener, "listening");
+    const address = this.#listener.address();
+    if (typeof address === "object" && address !== null) return address;
+    throw new TypeError("the server does not listen on TCP");
+  }
+
+  /** Not here, where it would accept clients that were not verified; throws TypeError. A plain port is another server. */
+  override bindAsync(): never {
+    throw new TypeError("a server of createGrpcServer listens by `listen`");
+  }
+
+  /** Accepts nobody any more and lets calls end, as of grpc-js. */
+  override tryShutdown(callback: (error?: Error) => void): void {
+    this.#stop();
+    super.tryShutdown(callback);
+  }
+
+  /** Accepts nobody any more and cancels all calls, as of grpc-js. */
+  override forceShutdown(): void {
+    this.#stop();
+    super.forceShutdown();
+  }
+
+  #stop(): void {
+    this.#isOver = true;
+    this.#listener.close();
+  }
+}
