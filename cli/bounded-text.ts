@@ -1,3 +1,4 @@
+import { createReadStream } from "node:fs";
 import { inputError } from "./exit-codes.ts";
 
 /** What one file, or standard input, may hold: more entries than one server is asked to keep. */
@@ -16,4 +17,9 @@ export async function boundedText(
     chunks.push(chunk);
   }
   return Buffer.concat(chunks).toString("utf8");
+}
+
+/** A file as text. @throws CommandError ERR_INPUT_TOO_LARGE; what the file system says */
+export function readTextFile(path: string): Promise<string> {
+  return boundedText(createReadStream(path));
 }

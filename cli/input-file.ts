@@ -1,6 +1,5 @@
-import { createReadStream } from "node:fs";
 import type { z } from "zod";
-import { boundedText } from "./bounded-text.ts";
+import { readTextFile } from "./bounded-text.ts";
 import type { CommandContext } from "./context.ts";
 import { type LineOf, parseText } from "./entry/document.ts";
 import { CommandError, inputError } from "./exit-codes.ts";
@@ -47,7 +46,7 @@ export async function readDocument(
 }
 
 function contentOf(file: string, context: CommandContext): Promise<string> {
-  return file === "-" ? context.readStdin() : boundedText(createReadStream(file));
+  return file === "-" ? context.readStdin() : readTextFile(file);
 }
 
 /** Line, owner, field and problem; items count from 1. `around`: where in the document the checked value is. */

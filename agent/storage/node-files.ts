@@ -2,13 +2,14 @@ import type { Stats } from "node:fs";
 import { join } from "node:path";
 import { z } from "zod";
 import { decodePkcs8, encodePkcs8 } from "../../certs/index.ts";
+import { removeFile, replaceFile } from "../../runtime/host/replace-file.ts";
 import { SpiffeBundle, type TrustDomain } from "../../spiffe/index.ts";
 import { ServiceError } from "../../transport/index.ts";
 import { agentErrors } from "../errors.ts";
 import { type NodeIdentity, nodeIdentity } from "../identity/node-identity.ts";
 import type { NodeState, NodeStore } from "../identity/node-store.ts";
 import { agentLimits } from "../limits.ts";
-import { ensureFolder, readFileBounded, removeFile, writeFileAtomic } from "./atomic-file.ts";
+import { ensureFolder, readFileBounded } from "./read-bounded.ts";
 
 const identityForm = z.strictObject({
   key: z.base64(),
@@ -67,7 +68,7 @@ export class NodeFiles implements NodeStore {
       ...(state.previous === undefined ? {} : { previous: identityToForm(state.previous) }),
       proof_sha256: state.proofDigest,
     };
-    await writeFileAtomic(this.#statePath, `${JSON.stringify(form)}\n`);
+    await replaceFile(this.#statePath, `${JSON.stringify(form)}\n`);
   }
 
   async eraseState(): Promise<void> {
@@ -88,7 +89,7 @@ export class NodeFiles implements NodeStore {
   }
 
   async saveBundle(bundle: SpiffeBundle): Promise<void> {
-    await writeFileAtomic(this.#bundlePath, bundle.toJwks());
+    await replaceFile(this.#bundlePath, bundle.toJwks());
   }
 
   #readIdentity(form: z.infer<typeof identityForm>): NodeIdentity {

@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { describe, it, type TestContext } from "node:test";
 import { encodeSpki } from "../../certs/index.ts";
 import { noMetrics, silentLogger } from "../../runtime/core/index.ts";
+import { replaceFile } from "../../runtime/host/replace-file.ts";
 import { SpiffeId, TrustDomain } from "../../spiffe/index.ts";
 import { selectors } from "../../test/fakes/agent-world.ts";
 import { FakeClock } from "../../test/fakes/fake-clock.ts";
@@ -16,8 +17,8 @@ import { restoreSvid } from "../identities/held-svid.ts";
 import { describeWorkloadKey } from "../identities/workload-keys.ts";
 import { nodeIdentity } from "../identity/node-identity.ts";
 import { createAgentEvents } from "../telemetry/events.ts";
-import { readFileBounded, writeFileAtomic } from "./atomic-file.ts";
 import { NodeFiles } from "./node-files.ts";
+import { readFileBounded } from "./read-bounded.ts";
 import { isInMemory } from "./tmpfs.ts";
 import { TmpfsWorkloadStore } from "./tmpfs-workload-store.ts";
 import { decodeWorkloadState, encodeWorkloadState } from "./workload-codec.ts";
@@ -65,13 +66,13 @@ async function stateWithOneSvid(server: FakeServer, ttl = 600): Promise<Workload
 
 const makeServer = () => FakeServer.create(trustDomain, clock, seededRandom(3));
 
-describe("writeFileAtomic()", () => {
+describe("replaceFile()", () => {
   it("writes 0600, leaves nothing beside, and replaces what was there", async (context) => {
     const folder = await folderFor(context);
     const path = join(folder, "x");
-    await writeFileAtomic(path, "one");
+    await replaceFile(path, "one");
     await writeFile(join(folder, ".x.new"), "left over of a crash");
-    await writeFileAtomic(path, "two");
+    await replaceFile(path, "two");
     assert.equal(await readFileBounded(path, 10), "two");
     assert.equal((await stat(path)).mode & 0o777, 0o600);
     assert.deepEqual(await readdir(folder), ["x"]);

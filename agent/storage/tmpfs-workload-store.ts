@@ -1,8 +1,9 @@
 import { join } from "node:path";
+import { removeFile, replaceFile } from "../../runtime/host/replace-file.ts";
 import type { SpiffeId } from "../../spiffe/index.ts";
 import { agentLimits } from "../limits.ts";
 import type { AgentEvents } from "../telemetry/events.ts";
-import { ensureFolder, readFileBounded, removeFile, writeFileAtomic } from "./atomic-file.ts";
+import { ensureFolder, readFileBounded } from "./read-bounded.ts";
 import { isInMemory } from "./tmpfs.ts";
 import { decodeWorkloadState, encodeWorkloadState } from "./workload-codec.ts";
 import type { WorkloadState, WorkloadStore } from "./workload-state.ts";
@@ -41,7 +42,7 @@ export class TmpfsWorkloadStore implements WorkloadStore {
   }
 
   async save(state: WorkloadState): Promise<void> {
-    await writeFileAtomic(this.#path, encodeWorkloadState(state));
+    await replaceFile(this.#path, encodeWorkloadState(state));
   }
 
   async wipe(): Promise<void> {

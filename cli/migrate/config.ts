@@ -1,6 +1,6 @@
-import { readFile } from "node:fs/promises";
 import { agentSettings } from "../../agent/index.ts";
 import { serverSettings } from "../../server/index.ts";
+import { readTextFile } from "../bounded-text.ts";
 import type { CommandContext } from "../context.ts";
 import { inputError } from "../exit-codes.ts";
 import type { CommonOptions } from "../options.ts";
@@ -81,7 +81,7 @@ function isTree(value: unknown): value is Record<string, unknown> {
 
 async function read(file: string): Promise<string> {
   try {
-    return await readFile(file, "utf8");
+    return await readTextFile(file);
   } catch (error) {
     throw inputError("ERR_CONFIG", `${file}: ${error instanceof Error ? error.message : String(error)}`);
   }

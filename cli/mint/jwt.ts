@@ -4,8 +4,8 @@ import type { CommandContext } from "../context.ts";
 import type { ServerOptions } from "../options.ts";
 import { toJson } from "../output.ts";
 import { spiffeIdFlag } from "../wire.ts";
+import { writeFiles } from "../write-files.ts";
 import { capped } from "./capped.ts";
-import { writeFiles } from "./write-files.ts";
 
 export interface MintJwtOptions extends ServerOptions {
   readonly spiffeId: string;
@@ -26,6 +26,6 @@ export async function mintJwt(options: MintJwtOptions, context: CommandContext):
     terminal.out(options.output === "json" ? toJson(answer) : token);
     return;
   }
-  writeFiles([{ path: options.write, content: token, mode: 0o600 }]);
+  await writeFiles([{ path: options.write, content: token, mode: 0o600 }]);
   terminal.out(options.output === "json" ? toJson({ written: [options.write] }) : `written: ${options.write}`);
 }

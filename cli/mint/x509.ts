@@ -6,8 +6,8 @@ import type { CommandContext } from "../context.ts";
 import type { ServerOptions } from "../options.ts";
 import { toJson } from "../output.ts";
 import { idText, spiffeIdFlag } from "../wire.ts";
+import { writeFiles } from "../write-files.ts";
 import { capped } from "./capped.ts";
-import { writeFiles } from "./write-files.ts";
 
 export interface MintX509Options extends ServerOptions {
   readonly spiffeId: string;
@@ -47,7 +47,7 @@ export async function mintX509(options: MintX509Options, context: CommandContext
     { path: join(options.write, "key.pem"), content: files.key, mode: 0o600 },
     { path: join(options.write, "bundle.pem"), content: files.bundle, mode: 0o644 },
   ];
-  writeFiles(written);
+  await writeFiles(written);
   const paths = written.map(({ path }) => path);
   terminal.out(
     options.output === "json" ? toJson({ written: paths }) : paths.map((path) => `written: ${path}`).join("\n"),

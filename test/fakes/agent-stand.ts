@@ -4,7 +4,7 @@ import { join } from "node:path";
 import type { LevelledLog } from "../../agent/admin-api/index.ts";
 import { type Agent, type AgentConfig, startAgent } from "../../agent/index.ts";
 import { workloadApiService } from "../../proto/services.ts";
-import { noMetrics, Secret, silentLogger, systemClock, systemRandom } from "../../runtime/core/index.ts";
+import { type Logger, noMetrics, Secret, silentLogger, systemClock, systemRandom } from "../../runtime/core/index.ts";
 import { TrustDomain } from "../../spiffe/index.ts";
 import { dialUnix, type TlsListener } from "../../transport/index.ts";
 import { FakeServer } from "./fake-server-link.ts";
@@ -17,6 +17,12 @@ export class AgentStand implements AsyncDisposable {
   server: FakeServer;
   readonly folder: string;
   readonly #parts: AsyncDisposableStack;
+  readonly #warnings: unknown[] = [];
+  readonly #logger: Logger = {
+    ...silentLogger,
+    warn: (fields) => void this.#warnings.push(fields["error_code"]),
+    child: () => this.#logger,
+  };
   #listener: TlsListener;
   config: AgentConfig;
 
@@ -83,11 +89,16 @@ export class AgentStand implements AsyncDisposable {
     },
   };
 
+  /** How often the agent has warned with this code. */
+  warnings(code: string): number {
+    return this.#warnings.filter((warned) => warned === code).length;
+  }
+
   async start(): Promise<Agent> {
     return startAgent(this.config, {
       clock: systemClock,
       random: systemRandom,
-      logger: silentLogger,
+      logger: this.#logger,
       log: this.log,
       metrics: noMetrics,
       version: "test",

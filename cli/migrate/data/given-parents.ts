@@ -1,5 +1,5 @@
-import { readFile } from "node:fs/promises";
 import { SpiffeId } from "../../../spiffe/index.ts";
+import { readTextFile } from "../../bounded-text.ts";
 import { inputError } from "../../exit-codes.ts";
 import type { ParentMap } from "./parents.ts";
 
@@ -26,7 +26,7 @@ export async function readParents(
 
 async function linesOf(file: string): Promise<readonly string[]> {
   try {
-    const lines = (await readFile(file, "utf8")).split("\n");
+    const lines = (await readTextFile(file)).split("\n");
     return lines.map((line) => line.replace(/#.*$/, "").trim()).filter((line) => line !== "");
   } catch (error) {
     throw inputError("ERR_USAGE", `--map-file: ${error instanceof Error ? error.message : String(error)}`);

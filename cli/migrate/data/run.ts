@@ -46,7 +46,7 @@ async function follow(
   let last = first;
   let failure = "";
   while (options.timeout === 0 || clock.monotonic() - started < options.timeout * 1000) {
-    await clock.sleep(options.interval * 1000);
+    await clock.sleep(waitMs(options, clock.monotonic() - started));
     try {
       const report = await look(options, context, clock);
       if (isDifferent(report) || openText(report) !== openText(last)) print(report, options, context);
@@ -69,6 +69,11 @@ function look(options: DataOptions, context: CommandContext, clock: Clock): Prom
     };
     return copyOnce(ends, { given, onlyLook: options.dryRun === true, nowMs: clock.now(), progress });
   });
+}
+
+/** Until the next look, or until the time is over. */
+export function waitMs({ interval, timeout }: Pick<DataOptions, "interval" | "timeout">, passedMs: number): number {
+  return timeout === 0 ? interval * 1000 : Math.max(0, Math.min(interval * 1000, timeout * 1000 - passedMs));
 }
 
 /** What stays open from one look to the next. */

@@ -2,6 +2,7 @@ import { type Clock, systemClock } from "../../../runtime/core/index.ts";
 import type { CommandContext, Finish } from "../../context.ts";
 import { exitCodes, inputError } from "../../exit-codes.ts";
 import { plainJson, printable } from "../../output.ts";
+import { waitMs } from "../data/run.ts";
 import { type Ends, type EndsOptions, withEnds } from "../ends.ts";
 import { Alarms } from "./alarms.ts";
 import { type Line, linesOf } from "./lines.ts";
@@ -81,7 +82,7 @@ async function watch({ options, context, clock }: Mirror, finish: Finish): Promi
       for (const line of alarms.failed(text, clock.monotonic())) report(line, options, context);
     }
     if (options.timeout > 0 && clock.monotonic() - started >= options.timeout * 1000) break;
-    await clock.sleep(options.interval * 1000);
+    await clock.sleep(waitMs(options, clock.monotonic() - started));
   }
   if (alarms.areRaised) finish(exitCodes.refused);
 }

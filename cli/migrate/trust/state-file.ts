@@ -1,4 +1,5 @@
-import { readFile, rename, writeFile } from "node:fs/promises";
+import { replaceFile } from "../../../runtime/host/replace-file.ts";
+import { readTextFile } from "../../bounded-text.ts";
 import { inputError } from "../../exit-codes.ts";
 import type { Seen } from "./plan.ts";
 
@@ -6,7 +7,7 @@ import type { Seen } from "./plan.ts";
 export async function readSeen(path: string, trustDomain: string): Promise<Seen> {
   let text: string;
   try {
-    text = await readFile(path, "utf8");
+    text = await readTextFile(path);
   } catch (error) {
     if (error instanceof Error && "code" in error && error.code === "ENOENT") return { from: new Map(), to: new Map() };
     throw failure(path, error);
@@ -32,8 +33,7 @@ export async function writeSeen(path: string, trustDomain: string, seen: Seen): 
     to: Object.fromEntries(seen.to),
   };
   try {
-    await writeFile(`${path}.new`, `${JSON.stringify(content, undefined, 1)}\n`, { mode: 0o600 });
-    await rename(`${path}.new`, path);
+    await replaceFile(path, `${JSON.stringify(content, undefined, 1)}\n`);
   } catch (error) {
     throw failure(path, error);
   }

@@ -2,12 +2,13 @@ import { createPublicKey, type KeyObject } from "node:crypto";
 import { chmod, mkdir, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { generateKey } from "../../../certs/index.ts";
+import { removeFile } from "../../../runtime/host/replace-file.ts";
 import { ServiceError } from "../../../transport/errors/service-error.ts";
 import { serverErrors } from "../../errors.ts";
 import type { AuthorityKeyType, KeyManager, Signer } from "../../issuance/ports.ts";
 import { checkKeyId } from "../key-id.ts";
 import { localSigner } from "../local-signer.ts";
-import { deleteKeyFile, readKeyFile, unfinishedSuffix, writeKeyFile } from "./key-file.ts";
+import { readKeyFile, unfinishedSuffix, writeKeyFile } from "./key-file.ts";
 
 const keySuffix = ".key.pem";
 
@@ -60,7 +61,7 @@ export class DiskKeyManager implements KeyManager {
   async deleteKey(keyId: string): Promise<void> {
     const path = this.#path(keyId);
     this.#keys.delete(keyId);
-    await attempt("delete", () => deleteKeyFile(path));
+    await attempt("delete", () => removeFile(path));
   }
 
   async signer(keyId: string): Promise<Signer> {

@@ -1,7 +1,8 @@
 import { createPrivateKey, createPublicKey, type KeyObject, sign, verify } from "node:crypto";
 import { constants } from "node:fs";
-import { open, rename, rm } from "node:fs/promises";
-import { dirname } from "node:path";
+import { open } from "node:fs/promises";
+import { basename } from "node:path";
+import { replaceFile } from "../../../runtime/host/replace-file.ts";
 import { serverErrors } from "../../errors.ts";
 
 /** An RSA-4096 key in PEM is 3,272 bytes; anything much longer is not a key of ours. */
@@ -12,25 +13,11 @@ export const unfinishedSuffix = ".unfinished";
 
 /**
  * Puts a key in its place so that at every moment, power loss included, the file is the old one, the new one or
- * absent: write beside it, fsync, rename, fsync the directory. Mode 0600 from the first byte.
+ * absent. Mode 0600 from the first byte.
  */
 export async function writeKeyFile(path: string, key: KeyObject): Promise<void> {
-  const unfinished = `${path}${unfinishedSuffix}`;
-  await rm(unfinished, { force: true });
-  const file = await open(unfinished, "wx", 0o600);
-  try {
-    await file.writeFile(key.export({ format: "pem", type: "pkcs8" }));
-    await file.sync();
-  } finally {
-    await file.close();
-  }
-  await rename(unfinished, path);
-  await syncDirectory(dirname(path));
-}
-
-export async function deleteKeyFile(path: string): Promise<void> {
-  await rm(path, { force: true });
-  await syncDirectory(dirname(path));
+  const pem = key.export({ format: "pem", type: "pkcs8" });
+  await replaceFile(path, pem, { temporaryName: `${basename(path)}${unfinishedSuffix}` });
 }
 
 /**
@@ -70,15 +57,6 @@ async function readBounded(path: string): Promise<Buffer | undefined> {
   } catch (error) {
     if (error instanceof Error && "code" in error && error.code === "ENOENT") return undefined;
     throw error;
-  }
-}
-
-async function syncDirectory(path: string): Promise<void> {
-  const directory = await open(path, constants.O_RDONLY | constants.O_DIRECTORY);
-  try {
-    await directory.sync();
-  } finally {
-    await directory.close();
   }
 }
 
