@@ -72,7 +72,7 @@ class SourceChannelCredentials extends ChannelCredentials {
   async #secure(tcp: Socket): Promise<Socket> {
     const { remoteAddress: host = "the server", remotePort: port = 0 } = tcp;
     try {
-      const to = { host, port, socket: tcp, alpnProtocols: ["h2"], allowsNoAlpn: false };
+      const to = { host, port, over: tcp, alpnProtocols: ["h2"], allowsNoAlpn: false };
       const socket = await dialVerified(this.#source, this.#options.authorize, to);
       showPeerToGrpc(socket);
       return socket;

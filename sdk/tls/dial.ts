@@ -15,10 +15,10 @@ export interface VerifiedClientOptions {
 interface DialTarget {
   readonly host: string;
   readonly port: number;
-  /** An open TCP connection to there. */
-  readonly socket?: Socket;
   readonly alpnProtocols: readonly string[];
   readonly allowsNoAlpn: boolean;
+  /** Where TLS begins after some words in the clear. */
+  readonly over?: Socket;
   readonly signal?: AbortSignal;
 }
 

@@ -9,8 +9,6 @@ import { readPeerChain } from "./peer-chain.ts";
 export interface ConnectTlsOptions<Verified> {
   readonly host: string;
   readonly port: number;
-  /** An open TCP connection to that address, instead of a new one; it is destroyed when this fails. */
-  readonly socket?: Socket;
   /** Shown when the server asks; without it the client is anonymous. */
   readonly identity?: TlsIdentity;
   /** Judges the server's chain (leaf first, never empty) and throws to refuse it. Before it returned nothing is sent. */
@@ -18,6 +16,8 @@ export interface ConnectTlsOptions<Verified> {
   /** The server must choose one of these, unless `allowsNoAlpn` and it knows no ALPN at all. Empty: no ALPN is offered. */
   readonly alpnProtocols: readonly string[];
   readonly allowsNoAlpn?: boolean;
+  /** A TCP connection that is there already, with nothing left to read: TLS begins on it. `host` and `port` name it. */
+  readonly over?: Socket;
   readonly signal?: AbortSignal;
 }
 
@@ -32,16 +32,15 @@ export interface VerifiedTls<Verified> {
  * `ERR_PEER_NOT_VERIFIED` (the verifier's error is the cause), or the reason of the signal.
  */
 export function connectVerifiedTls<Verified>(options: ConnectTlsOptions<Verified>): Promise<VerifiedTls<Verified>> {
-  const { host, port, signal, alpnProtocols } = options;
-  const to = options.socket === undefined ? { host, port } : { socket: options.socket };
+  const { host, port, over, signal, alpnProtocols } = options;
   return new Promise((resolve, reject) => {
     if (signal?.aborted) {
-      options.socket?.destroy();
+      over?.destroy();
       reject(signal.reason);
       return;
     }
     const socket = connect({
-      ...to,
+      ...(over === undefined ? { host, port } : { socket: over }),
       // An IP address is no server name (RFC 6066 §3), and Node 26 refuses it.
       ...(isIP(host) === 0 ? { servername: host } : {}),
       ...(alpnProtocols.length === 0 ? {} : { ALPNProtocols: [...alpnProtocols] }),
