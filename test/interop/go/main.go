@@ -44,7 +44,7 @@ func main() {
 
 func run() error {
 	if len(os.Args) < 2 {
-		return fmt.Errorf("usage: interop fetch|serve|call|refused|reflect [flags]")
+		return fmt.Errorf("usage: interop fetch|serve|call|refused|reflect|converse [flags]")
 	}
 	var chosen options
 	var timeout time.Duration
@@ -70,6 +70,8 @@ func run() error {
 		return call(ctx, chosen)
 	case "refused":
 		return refused(ctx, chosen)
+	case "converse":
+		return converse(ctx)
 	case "reflect":
 		return reflect(ctx, chosen)
 	}

@@ -1,0 +1,230 @@
+import assert from "node:assert/strict";
+import { realpathSync } from "node:fs";
+import { after, before, it } from "node:test";
+import type { Certificate } from "../../certs/index.ts";
+import type { SpawnOptions } from "../env/processes.ts";
+import { type AgentHandle, System } from "../env/system.ts";
+import { Line, OurSide } from "./our-side.ts";
+import { Workload } from "./workload.ts";
+
+export interface OtherStack {
+  /** Makes what `start` runs; takes as long as it takes. */
+  readonly build: (system: System) => { readonly command: string; readonly args: readonly string[] };
+  readonly environment?: Readonly<Record<string, string>>;
+  /** What it says when the agent has no identity for it. */
+  readonly denied: RegExp;
+  /** Its source waits for an entry that comes later, instead of giving up. */
+  readonly waitsForEntry: boolean;
+}
+
+/** The state that the tests of one file share. */
+export interface Stand {
+  readonly system: System;
+  readonly agent: AgentHandle;
+  readonly theirs: Workload;
+  readonly ours: OurSide;
+}
+
+const ourId = "spiffe://test.example/ours";
+const theirId = "spiffe://test.example/theirs";
+const somebody = "spiffe://test.example/somebody-else";
+
+/** Registers the tests for one stack, inside its `describe`; they build on one another. Returns what they stand on. */
+export function speaksBothWays({ build, environment = {}, denied, waitsForEntry }: OtherStack): () => Stand {
+  let stand: Stand;
+  let program: ReturnType<typeof build>;
+  let system: System;
+  let agent: AgentHandle;
+  let theirs: Workload;
+  let ours: OurSide;
+  let entryId: string;
+  const ttl = ["--x509-ttl", "10", "--wait"];
+
+  const start = (): Promise<Workload> => {
+    const options: SpawnOptions = { environment: { ...environment, SPIFFE_ENDPOINT_SOCKET: `unix://${agent.socket}` } };
+    return Workload.start(program.command, program.args, options);
+  };
+
+  before(async () => {
+    system = await System.start();
+    program = build(system);
+    agent = await system.startAgent();
+    const node = [`unix:path:${realpathSync(process.execPath)}`];
+    await system.createEntry(agent, { path: "/ours", selectors: node, flags: ttl });
+    ours = await OurSide.open(agent.socket);
+    theirs = await start();
+    stand = { system, agent, theirs, ours };
+  });
+  after(async () => {
+    await theirs?.[Symbol.asyncDispose]();
+    await ours?.[Symbol.asyncDispose]();
+    await system?.[Symbol.asyncDispose]();
+  });
+
+  it("is denied without an entry, and has its identity once there is one", async () => {
+    const { error } = await theirs.ask("fetch", "refused", "fetched");
+    assert.match(String(error), denied);
+    const early = waitsForEntry ? theirs.say("open") : 0;
+    const selectors = [`unix:path:${theirs.executable}`];
+    entryId = await system.createEntry(agent, { path: "/theirs", selectors, flags: ttl });
+    assert.deepEqual((await theirs.ask("fetch", "fetched"))["ids"], [theirId]);
+    if (!waitsForEntry) theirs.say("open");
+    assert.equal((await theirs.wait("update", early))["id"], theirId);
+  });
+
+  it("has the bundles that we have", async () => {
+    const answer = await theirs.ask("bundles", "bundles");
+    const expected = [...ours.bundles.bundles].map(({ trustDomain, x509Authorities, jwtAuthorities }) => [
+      trustDomain.name,
+      [x509Authorities.length, jwtAuthorities.length],
+    ]);
+    assert.deepEqual(answer["bundles"], Object.fromEntries(expected));
+  });
+
+  it("has JWT-SVIDs that we accept for their audience only, and accepts ours", async () => {
+    const { id, token } = await theirs.ask("jwt reports", "jwt");
+    assert.equal(id, theirId);
+    const judged = ours.bundles.validateJwtSvid(String(token), { audience: "reports" });
+    assert.equal(judged.id.toString(), theirId);
+    assert.throws(() => ours.bundles.validateJwtSvid(String(token), { audience: "other" }), {
+      code: "ERR_JWT_SVID_WRONG_AUDIENCE",
+    });
+
+    const mine = (await ours.jwt.svid({ audience: "reports" })).token.reveal();
+    assert.deepEqual(await verdicts(theirs, "reports", mine), { local: ourId, remote: ourId });
+    for (const [audience, text] of [
+      ["other", mine],
+      ["reports", forged(mine)],
+    ] as const) {
+      assert.deepEqual(await verdicts(theirs, audience, text), { local: undefined, remote: undefined });
+    }
+  });
+
+  it("refuses our server, and is refused by it, when either is the wrong one", async () => {
+    const { greeting } = await theirs.ask(`call ${await ours.serve(theirId)} ${ourId}`, "called");
+    assert.equal(greeting, `hello ${theirId}`);
+    const served = ours.served.length;
+
+    await theirs.ask(`call ${await ours.serve(theirId)} ${somebody}`, "refused");
+    await theirs.ask(`call ${await ours.serve(somebody)} ${ourId}`, "refused");
+    assert.equal(ours.served.length, served);
+    const { cause } = ours.refusals.at(-1) ?? {};
+    assert.ok(cause instanceof Error && "code" in cause && cause.code === "ERR_PEER_UNAUTHORIZED", `${cause}`);
+  });
+
+  it("refuses our client, and is refused by it, when either is the wrong one", async () => {
+    const { address } = await theirs.ask(`serve ${ourId}`, "listening");
+    assert.equal((await ours.call(String(address), theirId)).greeting, `hello ${ourId}`);
+    await assert.rejects(ours.call(String(address), somebody), { code: "ERR_PEER_NOT_VERIFIED" });
+
+    const from = theirs.running.lines.length;
+    const picky = await theirs.ask(`serve ${somebody}`, "listening");
+    await assert.rejects(ours.call(String(picky["address"]), theirId));
+    await theirs.wait("turned-away", from);
+  });
+
+  it("goes on through two rotations, one of the CA, and a third; connections stay", async () => {
+    const ourAddress = await ours.serve(theirId);
+    const theirAddress = String((await theirs.ask(`serve ${ourId}`, "listening"))["address"]);
+    const kept = await Line.dial(ours.x509, theirAddress, theirId);
+    assert.equal(await kept.ask(), `hello ${ourId}`);
+
+    const seen = new Set([serial(kept.peer.leaf)]);
+    const firstIssuer = kept.peer.leaf.authorityKeyId;
+    /** Waits until each side has a new SVID that `isNext`, and shows it as a server and as a client; no call may fail. */
+    const meet = async (isNext: (leaf: Certificate) => boolean): Promise<void> => {
+      const isNew = (leaf: Certificate | undefined): boolean =>
+        leaf !== undefined && isNext(leaf) && !seen.has(serial(leaf));
+      await theirs.update(isNew);
+      await until(() => isNew(ours.x509.svid.leaf));
+      // Their source may tell us of an update before it tells their server.
+      await until(async () => {
+        const { peer, greeting } = await ours.call(theirAddress, theirId);
+        assert.equal(greeting, `hello ${ourId}`);
+        assert.equal((await theirs.ask(`call ${ourAddress} ${ourId}`, "called"))["greeting"], `hello ${theirId}`);
+        const shown = [peer.leaf, ours.served.at(-1)?.leaf];
+        if (!shown.every(isNew)) return false;
+        for (const leaf of [...shown, ours.x509.svid.leaf]) if (leaf !== undefined) seen.add(serial(leaf));
+        return true;
+      }, 3_000);
+    };
+    for (let rotation = 0; rotation < 2; rotation += 1) {
+      await meet(() => true);
+    }
+    const old = await rotateCa(system);
+    await meet((leaf) => leaf.authorityKeyId !== firstIssuer);
+    await system.cli("localauthority", "x509", "revoke", "--authority-id", old, "--timeout", "60s");
+    await until(() => [...ours.bundles.bundles][0]?.x509Authorities.length === 1);
+    await meet((leaf) => leaf.authorityKeyId !== firstIssuer);
+    assert.equal(await kept.ask(), `hello ${ourId}`);
+    kept.close();
+  });
+
+  it("goes on with what it has while the agent is away, and follows the one that comes back", async () => {
+    const ourAddress = await ours.serve(theirId);
+    const theirAddress = String((await theirs.ask(`serve ${ourId}`, "listening"))["address"]);
+    const before = serial((await ours.call(theirAddress, theirId)).peer.leaf);
+    await theirs.update((leaf) => serial(leaf) !== before, theirs.running.lines.length);
+    await agent.running.stop();
+    assert.equal((await ours.call(theirAddress, theirId)).greeting, `hello ${ourId}`);
+    assert.equal((await theirs.ask(`call ${ourAddress} ${ourId}`, "called"))["greeting"], `hello ${theirId}`);
+
+    const from = theirs.running.lines.length;
+    agent = await system.launchAgent(agent.name, agent.alias, agent.token);
+    stand = { ...stand, agent };
+    await theirs.update(() => true, from);
+    assert.equal((await ours.call(theirAddress, theirId)).greeting, `hello ${ourId}`);
+    assert.equal((await theirs.ask(`call ${ourAddress} ${ourId}`, "called"))["greeting"], `hello ${theirId}`);
+  });
+
+  it("is denied again once its entry is deleted", async () => {
+    await system.cli("entry", "delete", entryId);
+    await until(async () => (await theirs.ask("fetch", "refused", "fetched"))["event"] === "refused");
+  });
+
+  return () => stand;
+}
+
+async function verdicts(theirs: Workload, audience: string, token: string): Promise<object> {
+  const from = theirs.say(`validate ${audience} ${token}`);
+  const local = await theirs.wait("local", from);
+  const remote = await theirs.wait("remote", from);
+  for (const verdict of [local, remote]) assert.equal(typeof (verdict["id"] ?? verdict["error"]), "string");
+  return { local: local["id"], remote: remote["id"] };
+}
+
+/** The same token with another signature of the same length. */
+function forged(token: string): string {
+  const dot = token.lastIndexOf(".");
+  const signature = Buffer.from(token.slice(dot + 1), "base64url");
+  signature.reverse();
+  return `${token.slice(0, dot + 1)}${signature.toString("base64url")}`;
+}
+
+/** Has a new CA sign, and everything that the old one signed replaced; returns the old one's id. */
+async function rotateCa(system: System): Promise<string> {
+  const { active } = await system.json("localauthority", "x509", "show");
+  const old = authorityId(active);
+  const prepared = authorityId((await system.json("localauthority", "x509", "prepare"))["prepared_authority"]);
+  await system.cli("localauthority", "x509", "activate", "--authority-id", prepared);
+  await system.cli("localauthority", "x509", "taint", "--authority-id", old);
+  return old;
+}
+
+function authorityId(authority: unknown): string {
+  if (typeof authority === "object" && authority !== null && "authority_id" in authority)
+    return String(authority.authority_id);
+  throw new Error(`no authority in ${JSON.stringify(authority)}`);
+}
+
+function serial(leaf: Certificate): string {
+  return leaf.serialNumber;
+}
+
+async function until(isSo: () => boolean | Promise<boolean>, timeoutMs = 20_000): Promise<void> {
+  const deadline = Date.now() + timeoutMs;
+  while (!(await isSo())) {
+    if (Date.now() > deadline) throw new Error(`not within ${timeoutMs} ms: ${isSo}`);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+}
