@@ -1,5 +1,5 @@
-import { mkdir } from "node:fs/promises";
 import { dirname } from "node:path";
+import { ensureFolder } from "../runtime/host/ensure-folder.ts";
 import { replaceFile } from "../runtime/host/replace-file.ts";
 
 export interface NewFile {
@@ -11,7 +11,7 @@ export interface NewFile {
 /** Each in place of what was there, whole or not at all, and never readable by more than `mode` says. */
 export async function writeFiles(files: readonly NewFile[]): Promise<void> {
   for (const { path, content, mode } of files) {
-    await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+    ensureFolder(dirname(path));
     await replaceFile(path, content, { mode });
   }
 }

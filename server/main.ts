@@ -1,7 +1,7 @@
-import { mkdir } from "node:fs/promises";
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { errorFields, type Logger, systemClock, systemRandom, TaskGroup } from "../runtime/core/index.ts";
+import { ensureFolder } from "../runtime/host/ensure-folder.ts";
 import {
   createLogger,
   createMetrics,
@@ -104,11 +104,19 @@ interface Host {
   readonly adapters: AsyncDisposableStack;
 }
 
+function makeDataDirectory(path: string): void {
+  try {
+    ensureFolder(path, 0o750);
+  } catch (cause) {
+    throw serverErrors.error("ERR_STORE_UNAVAILABLE", `the data directory ${path} cannot be used`, { cause });
+  }
+}
+
 async function start(config: ServerConfig, program: ServerProgram, host: Host): Promise<Server> {
   const { logger, metrics, adapters } = host;
   const [clock, random] = [systemClock, systemRandom];
   const { trustDomain, dataDir } = config;
-  await mkdir(dataDir, { recursive: true, mode: 0o750 });
+  makeDataDirectory(dataDir);
   const workers = Math.min(mostWorkers, availableParallelism());
   const runner = new OnDemandRunner({ clock, pool: () => new WorkerPool({ workers, clock, random, logger }) });
   adapters.defer(() => runner.close());

@@ -2,6 +2,7 @@ import type { Stats } from "node:fs";
 import { join } from "node:path";
 import { z } from "zod";
 import { decodePkcs8, encodePkcs8 } from "../../certs/index.ts";
+import { ensureFolder } from "../../runtime/host/ensure-folder.ts";
 import { removeFile, replaceFile } from "../../runtime/host/replace-file.ts";
 import { SpiffeBundle, type TrustDomain } from "../../spiffe/index.ts";
 import { ServiceError } from "../../transport/index.ts";
@@ -9,7 +10,7 @@ import { agentErrors } from "../errors.ts";
 import { type NodeIdentity, nodeIdentity } from "../identity/node-identity.ts";
 import type { NodeState, NodeStore } from "../identity/node-store.ts";
 import { agentLimits } from "../limits.ts";
-import { ensureFolder, readFileBounded } from "./read-bounded.ts";
+import { readFileBounded } from "./read-bounded.ts";
 
 const identityForm = z.strictObject({
   key: z.base64(),
@@ -40,9 +41,11 @@ export class NodeFiles implements NodeStore {
 
   /** Makes the folder when it is missing. @throws ServiceError `ERR_NODE_STATE_UNREADABLE` */
   static async open(folder: string, trustDomain: TrustDomain): Promise<NodeFiles> {
-    await ensureFolder(folder).catch((cause: unknown) => {
+    try {
+      ensureFolder(folder);
+    } catch (cause) {
       throw unreadable(folder, cause);
-    });
+    }
     return new NodeFiles(folder, trustDomain);
   }
 

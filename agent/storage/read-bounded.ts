@@ -1,5 +1,5 @@
 import { constants, type Stats } from "node:fs";
-import { mkdir, open } from "node:fs/promises";
+import { open } from "node:fs/promises";
 
 /** `undefined` when there is no such file. Refuses what is no regular file, more than `maxBytes`, and what `check` refuses. */
 export async function readFileBounded(
@@ -24,11 +24,6 @@ export async function readFileBounded(
   } finally {
     await file.close();
   }
-}
-
-/** Makes the folder and its parents, for the owner only where they are missing. */
-export async function ensureFolder(path: string): Promise<void> {
-  await mkdir(path, { recursive: true, mode: 0o700 });
 }
 
 function isMissing(error: unknown): boolean {

@@ -1,9 +1,10 @@
 import { join } from "node:path";
+import { ensureFolder } from "../../runtime/host/ensure-folder.ts";
 import { removeFile, replaceFile } from "../../runtime/host/replace-file.ts";
 import type { SpiffeId } from "../../spiffe/index.ts";
 import { agentLimits } from "../limits.ts";
 import type { AgentEvents } from "../telemetry/events.ts";
-import { ensureFolder, readFileBounded } from "./read-bounded.ts";
+import { readFileBounded } from "./read-bounded.ts";
 import { isInMemory } from "./tmpfs.ts";
 import { decodeWorkloadState, encodeWorkloadState } from "./workload-codec.ts";
 import type { WorkloadState, WorkloadStore } from "./workload-state.ts";
@@ -20,7 +21,7 @@ export class TmpfsWorkloadStore implements WorkloadStore {
 
   /** `undefined`, said in the log, when `folder` is not on a filesystem in memory: keys of workloads never reach a disk. */
   static async open(folder: string, events: AgentEvents): Promise<TmpfsWorkloadStore | undefined> {
-    await ensureFolder(folder);
+    ensureFolder(folder);
     if (await isInMemory(folder)) return new TmpfsWorkloadStore(folder, events);
     events.stateNotPersisted(`${folder} is not on tmpfs`);
     return undefined;

@@ -1,7 +1,8 @@
 import { createPublicKey, type KeyObject } from "node:crypto";
-import { chmod, mkdir, readdir, rm } from "node:fs/promises";
+import { chmod, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { generateKey } from "../../../certs/index.ts";
+import { ensureFolder } from "../../../runtime/host/ensure-folder.ts";
 import { removeFile } from "../../../runtime/host/replace-file.ts";
 import { ServiceError } from "../../../transport/errors/service-error.ts";
 import { serverErrors } from "../../errors.ts";
@@ -28,7 +29,7 @@ export class DiskKeyManager implements KeyManager {
   /** Creates the directory when missing. @throws ERR_KEY_STORAGE */
   static async open(directory: string): Promise<DiskKeyManager> {
     return attempt("open", async () => {
-      await mkdir(directory, { recursive: true, mode: 0o700 });
+      ensureFolder(directory);
       await chmod(directory, 0o700);
       for (const name of await readdir(directory)) {
         if (name.endsWith(unfinishedSuffix)) await rm(join(directory, name));

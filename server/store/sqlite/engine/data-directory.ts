@@ -1,6 +1,7 @@
-import { chmodSync, closeSync, mkdirSync, openSync, statSync } from "node:fs";
+import { chmodSync, closeSync, openSync, statSync } from "node:fs";
 import { join } from "node:path";
 import Database from "better-sqlite3";
+import { ensureFolder } from "../../../../runtime/host/ensure-folder.ts";
 import { Engine, type EngineOptions } from "./engine.ts";
 import { StoreFailureError } from "./failure.ts";
 
@@ -22,7 +23,7 @@ const lockFile = "server.lock";
 /** @throws what `failureOf` gives a code to */
 export function openDataDirectory(options: DataDirectoryOptions): DataDirectory {
   const { directory, ...rest } = options;
-  mkdirSync(directory, { recursive: true, mode: 0o700 });
+  ensureFolder(directory);
   if ((statSync(directory).mode & 0o077) !== 0) chmodSync(directory, 0o700);
   const lock = takeLock(join(directory, lockFile));
   try {
