@@ -42,7 +42,7 @@ export default {
     only(
       "sdk-is-lean",
       "sdk",
-      ["certs", "spiffe", "proto/(workload|method)", "transport/(tls|client|errors)", "runtime/core"],
+      ["certs", "spiffe", "proto/(workload|method)", "transport/(tls|client|errors|grpc)", "runtime/core"],
       "The SDK lives in other people's services: nothing heavy, nothing native.",
     ),
     {
@@ -51,6 +51,13 @@ export default {
       comment: "Nothing of grpc-js is loaded unless the user imports sdk/grpc.",
       from: { path: "^sdk/", pathNot: `^sdk/grpc/|${tests}` },
       to: { path: "^sdk/grpc/" },
+    },
+    {
+      name: "kit-serves",
+      severity: "error",
+      comment: "Of the SDK only the testing kit plays the other side of the wire; and no service carries it along.",
+      from: { path: "^sdk/", pathNot: `^sdk/testing/|${tests}` },
+      to: { path: "^sdk/testing/|^proto/workload/service-codec|^transport/grpc/" },
     },
     {
       name: "certs-pure",

@@ -2,7 +2,7 @@
  * `@countersign/workload`: identities for Node services from a SPIFFE Workload API, and mutual TLS with them that cannot
  * be used unsafely.
  */
-export { Secret } from "../runtime/core/index.ts";
+export { type Clock, type Random, Secret, type Timer } from "../runtime/core/index.ts";
 export {
   BundleMap,
   SpiffeBundle,

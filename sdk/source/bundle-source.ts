@@ -1,9 +1,9 @@
 import { type Clock, systemClock } from "../../runtime/core/index.ts";
 import { BundleMap, SpiffeBundle, type TrustDomain, type VerifiedJwtSvid, verifyJwtSvid } from "../../spiffe/index.ts";
-import { WorkloadApiClient } from "../client/workload-api-client.ts";
+import type { WorkloadApiClient } from "../client/workload-api-client.ts";
 import { WorkloadError } from "../errors.ts";
 import { LiveState, type SourceHealth, type Unsubscribe } from "./live-state.ts";
-import type { SourceOptions } from "./source-options.ts";
+import { clientOf, type SourceOptions } from "./source-options.ts";
 
 export interface BundleSourceOptions extends SourceOptions {
   /** Which bundles are wanted; `open` waits for each of them. Default: both. */
@@ -63,8 +63,7 @@ export class BundleSource implements AsyncDisposable {
    * aborted
    */
   static async open(options: BundleSourceOptions = {}): Promise<BundleSource> {
-    const client =
-      options.client ?? WorkloadApiClient.create(options.endpoint === undefined ? {} : { endpoint: options.endpoint });
+    const client = clientOf(options);
     const source = new BundleSource(client, options);
     try {
       await Promise.all(source.#parts.map((part) => part.start(options)));

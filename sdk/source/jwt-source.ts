@@ -1,14 +1,14 @@
 import { setMaxListeners } from "node:events";
 import { type Clock, systemClock } from "../../runtime/core/index.ts";
 import { SpiffeId } from "../../spiffe/index.ts";
-import { WorkloadApiClient } from "../client/workload-api-client.ts";
+import type { WorkloadApiClient } from "../client/workload-api-client.ts";
 import { WorkloadError } from "../errors.ts";
 import { workloadLimits } from "../limits.ts";
 import { JwtRenewal, type JwtRequest } from "./jwt-renewal.ts";
 import type { JwtSvid } from "./jwt-svid.ts";
 import type { SourceHealth, Unsubscribe } from "./live-state.ts";
 import { notify } from "./notify.ts";
-import type { SourceOptions } from "./source-options.ts";
+import { clientOf, type SourceOptions } from "./source-options.ts";
 
 export interface JwtSourceOptions extends SourceOptions {
   /**
@@ -61,8 +61,7 @@ export class JwtSource implements AsyncDisposable {
    * aborted
    */
   static async open(options: JwtSourceOptions = {}): Promise<JwtSource> {
-    const client =
-      options.client ?? WorkloadApiClient.create(options.endpoint === undefined ? {} : { endpoint: options.endpoint });
+    const client = clientOf(options);
     const source = new JwtSource(client, options);
     const { timeoutMs = 30_000, signal, audiences = [] } = options;
     try {

@@ -1,5 +1,5 @@
 import type { Clock } from "../../runtime/core/index.ts";
-import type { WorkloadApiClient } from "../client/workload-api-client.ts";
+import { WorkloadApiClient } from "../client/workload-api-client.ts";
 
 /** What every source takes. */
 export interface SourceOptions {
@@ -11,5 +11,17 @@ export interface SourceOptions {
   readonly timeoutMs?: number;
   /** Ends the waiting of `open`. */
   readonly signal?: AbortSignal;
+  /** Rules expiry, renewal, back-off and `timeoutMs`, for tests. TLS handshakes go by the real time. Default: the system's. */
   readonly clock?: Clock;
+}
+
+/** The client that the options name, or a new one that lives by the same clock. @throws WorkloadError ERR_WORKLOAD_ENDPOINT */
+export function clientOf({ client, endpoint, clock }: SourceOptions): WorkloadApiClient {
+  return (
+    client ??
+    WorkloadApiClient.create({
+      ...(endpoint === undefined ? {} : { endpoint }),
+      ...(clock === undefined ? {} : { clock }),
+    })
+  );
 }

@@ -2,11 +2,11 @@ import type { Response } from "undici";
 import { type Clock, systemClock } from "../../runtime/core/index.ts";
 import type { BundleMap, SpiffeBundle, TrustDomain, X509Svid } from "../../spiffe/index.ts";
 import type { X509Context } from "../client/read-context.ts";
-import { type WatchOptions, WorkloadApiClient } from "../client/workload-api-client.ts";
+import type { WatchOptions, WorkloadApiClient } from "../client/workload-api-client.ts";
 import { WorkloadError } from "../errors.ts";
 import { Fetcher, type SourceFetchOptions } from "../tls/fetcher.ts";
 import { LiveState, type SourceHealth, type Unsubscribe } from "./live-state.ts";
-import type { SourceOptions } from "./source-options.ts";
+import { clientOf, type SourceOptions } from "./source-options.ts";
 
 export interface X509SourceOptions extends SourceOptions {
   /**
@@ -53,8 +53,7 @@ export class X509Source implements AsyncDisposable {
    * ERR_WORKLOAD_API_INVALID, ERR_WORKLOAD_API_UNIMPLEMENTED; rejects with `signal.reason` when aborted
    */
   static async open(options: X509SourceOptions = {}): Promise<X509Source> {
-    const client =
-      options.client ?? WorkloadApiClient.create(options.endpoint === undefined ? {} : { endpoint: options.endpoint });
+    const client = clientOf(options);
     const source = new X509Source(client, options);
     try {
       await source.#live.start(options);

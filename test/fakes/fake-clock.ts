@@ -1,80 +1,10 @@
-import { type Clock, sleepWith, type Timer } from "../../runtime/core/index.ts";
+import { settle, TestClock } from "../../sdk/testing/test-clock.ts";
 
-interface Pending {
-  readonly dueAt: number;
-  readonly order: number;
-  readonly task: () => void;
-}
-
-/**
- * Virtual time. Nothing moves until `advance`; timers fire in order of due time, then of creation. Between two
- * timers the event loop is given several turns so that promises (and in-process I/O) settle.
- */
-export class FakeClock implements Clock {
-  #nowMs: number;
-  readonly #startMs: number;
-  #order = 0;
-  readonly #pending = new Set<Pending>();
-
+/** The testing kit's clock, from the same moment in every run. */
+export class FakeClock extends TestClock {
   constructor(startMs: number = Date.UTC(2026, 0, 1)) {
-    this.#nowMs = startMs;
-    this.#startMs = startMs;
-  }
-
-  /** Whole milliseconds, as the system's. */
-  now(): number {
-    return Math.floor(this.#nowMs);
-  }
-
-  monotonic(): number {
-    return this.#nowMs - this.#startMs;
-  }
-
-  setTimer(delayMs: number, task: () => void): Timer {
-    const pending = { dueAt: this.#nowMs + Math.max(0, delayMs), order: this.#order++, task };
-    this.#pending.add(pending);
-    return { cancel: () => void this.#pending.delete(pending) };
-  }
-
-  sleep(delayMs: number, options?: { readonly signal?: AbortSignal }): Promise<void> {
-    return sleepWith(this, delayMs, options?.signal);
-  }
-
-  /** Timers not yet fired or cancelled. */
-  get pendingTimers(): number {
-    return this.#pending.size;
-  }
-
-  /** Moves time on by `byMs`, firing what becomes due on the way, and lets promises settle. */
-  async advance(byMs: number): Promise<void> {
-    const until = this.#nowMs + byMs;
-    await settle();
-    for (let next = this.#next(until); next !== undefined; next = this.#next(until)) {
-      this.#pending.delete(next);
-      this.#nowMs = Math.max(this.#nowMs, next.dueAt);
-      next.task();
-      await settle();
-    }
-    this.#nowMs = until;
-  }
-
-  #next(until: number): Pending | undefined {
-    let best: Pending | undefined;
-    for (const pending of this.#pending) {
-      if (pending.dueAt > until) continue;
-      if (
-        best === undefined ||
-        pending.dueAt < best.dueAt ||
-        (pending.dueAt === best.dueAt && pending.order < best.order)
-      ) {
-        best = pending;
-      }
-    }
-    return best;
+    super(startMs);
   }
 }
 
-/** Gives pending promises and immediate callbacks several turns of the event loop. */
-export async function settle(turns = 8): Promise<void> {
-  for (let turn = 0; turn < turns; turn += 1) await new Promise((resolve) => setImmediate(resolve));
-}
+export { settle };

@@ -1,18 +1,8 @@
-import { generateKeyPairSync, type KeyObject, sign } from "node:crypto";
-import {
-  assembleCertificate,
-  Certificate,
-  caSubject,
-  caTbs,
-  encodePkcs8,
-  encodeSpki,
-  issuerInfoOf,
-  randomSerial,
-  signBytes,
-  svidTbs,
-} from "../../certs/index.ts";
+import { type Certificate, encodePkcs8 } from "../../certs/index.ts";
 import { type Random, systemRandom } from "../../runtime/core/index.ts";
-import { encodeJwtSvid, joinJws, SpiffeBundle, type SpiffeId, type TrustDomain } from "../../spiffe/index.ts";
+import { JwtSigner } from "../../sdk/testing/jwt-signer.ts";
+import { type Lifetime, SigningCa } from "../../sdk/testing/signing-ca.ts";
+import { SpiffeBundle, type SpiffeId, type TrustDomain } from "../../spiffe/index.ts";
 
 export interface TestX509Svid {
   readonly chainDer: Uint8Array;
@@ -20,35 +10,22 @@ export interface TestX509Svid {
   readonly certificate: Certificate;
 }
 
-export interface Lifetime {
-  readonly notBeforeMs: number;
-  readonly notAfterMs: number;
-}
-
-/** An authority of one trust domain, real keys and real signatures, for tests of what consumes SVIDs and bundles. */
+/** The testing kit's X.509 and JWT authority of one trust domain, with any lives and claims that a test asks for. */
 export class TestAuthority {
   readonly trustDomain: TrustDomain;
-  readonly certificate: Certificate;
   readonly jwtKeyId: string;
-  readonly #key: KeyObject;
-  readonly #jwtKey: KeyObject;
-  readonly #random: Random;
+  readonly #ca: SigningCa;
+  readonly #jwt: JwtSigner;
 
   constructor(trustDomain: TrustDomain, lifetime: Lifetime, random: Random = systemRandom) {
     this.trustDomain = trustDomain;
-    this.#random = random;
-    this.#key = newKey();
-    this.#jwtKey = newKey();
-    this.jwtKeyId = Buffer.from(random.bytes(12)).toString("base64url");
-    const tbs = caTbs({
-      serial: this.#serial(),
-      ...lifetime,
-      spkiDer: encodeSpki(this.#key),
-      uri: trustDomain.idString,
-      subject: caSubject,
-      signatureAlgorithm: "ES256",
-    });
-    this.certificate = Certificate.parse(assembleCertificate(tbs, "ES256", signBytes("ES256", tbs, this.#key)));
+    this.#jwt = new JwtSigner(random);
+    this.#ca = new SigningCa(trustDomain, lifetime, random);
+    this.jwtKeyId = this.#jwt.keyId;
+  }
+
+  get certificate(): Certificate {
+    return this.#ca.certificate;
   }
 
   bundle(parts: { readonly x509?: boolean; readonly jwt?: boolean; readonly others?: readonly TestAuthority[] } = {}) {
@@ -60,27 +37,17 @@ export class TestAuthority {
   }
 
   jwtAuthority(): { readonly keyId: string; readonly spkiDer: Uint8Array } {
-    return { keyId: this.jwtKeyId, spkiDer: encodeSpki(this.#jwtKey) };
+    return { keyId: this.jwtKeyId, spkiDer: this.#jwt.spkiDer };
   }
 
   x509Svid(id: SpiffeId, lifetime: Lifetime, dnsSans: readonly string[] = []): TestX509Svid {
-    const key = newKey();
-    const tbs = svidTbs({
-      issuer: issuerInfoOf(this.certificate),
-      serial: this.#serial(),
-      ...lifetime,
-      spkiDer: encodeSpki(key),
-      uri: id.toString(),
-      dnsSans,
-    });
-    const chainDer = assembleCertificate(tbs, "ES256", signBytes("ES256", tbs, this.#key));
-    return { chainDer, keyDer: encodePkcs8(key), certificate: Certificate.parse(chainDer) };
+    const { certificate, key } = this.#ca.issue(id, lifetime, dnsSans);
+    return { chainDer: certificate.der, keyDer: encodePkcs8(key), certificate };
   }
 
   /** Times in seconds. */
   jwtSvid(id: SpiffeId, audience: readonly string[], issuedAt: number, expiresAt: number): string {
-    const claims = { sub: id, aud: audience, iat: issuedAt, exp: expiresAt };
-    return this.signJws(encodeJwtSvid({ alg: "ES256", kid: this.jwtKeyId, claims }));
+    return this.#jwt.issue({ sub: id, aud: audience, iat: issuedAt, exp: expiresAt });
   }
 
   /** Any payload under this authority's JWT key: for tokens that no issuer of ours would make. */
@@ -90,15 +57,6 @@ export class TestAuthority {
   }
 
   signJws(signingInput: string): string {
-    const key = { key: this.#jwtKey, dsaEncoding: "ieee-p1363" } as const;
-    return joinJws(signingInput, sign("sha256", Buffer.from(signingInput), key));
+    return this.#jwt.sign(signingInput);
   }
-
-  #serial(): Uint8Array {
-    return randomSerial(this.#random.bytes(16));
-  }
-}
-
-function newKey(): KeyObject {
-  return generateKeyPairSync("ec", { namedCurve: "P-256" }).privateKey;
 }
