@@ -57,8 +57,8 @@ function printValid(
   terminal.out(`the ${who}'s settings are valid`);
 }
 
-/** Every problem of the configuration on a line of its own. */
-async function explained<Result>(act: () => Promise<Result>, config?: string): Promise<Result> {
+/** Every problem of the configuration on a line of its own. `config`: a daemon's file, which may be SPIRE's by mistake. */
+export async function explained<Result>(act: () => Promise<Result>, config?: string): Promise<Result> {
   try {
     return await act();
   } catch (error) {

@@ -9,15 +9,27 @@ export async function withWorkloadApi<Result>(
   use: (client: WorkloadApiClient) => Promise<Result>,
   flag = "--socket",
 ): Promise<Result> {
-  try {
+  return withWorkloadErrors(socket, flag, async () => {
     await using client = WorkloadApiClient.create({ endpoint: endpointOf(socket) });
     return await use(client);
+  });
+}
+
+/** As above, with a client of the caller's own. */
+export async function withWorkloadErrors<Result>(
+  socket: string,
+  flag: string,
+  act: () => Promise<Result>,
+): Promise<Result> {
+  try {
+    return await act();
   } catch (error) {
     throw error instanceof WorkloadError ? asCommandError(error, socket, flag) : error;
   }
 }
 
-function endpointOf(socket: string): string {
+/** A path, or an endpoint's URI, as the latter. */
+export function endpointOf(socket: string): string {
   return /^[a-z]+:/.test(socket) ? socket : `unix://${resolve(socket)}`;
 }
 

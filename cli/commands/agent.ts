@@ -1,10 +1,12 @@
 import type { Command } from "commander";
 import type { AgentFlags } from "../../agent/index.ts";
+import { clientSocketPath } from "../../runtime/host/default-sockets.ts";
 import type { FilterOptions } from "../agent/filter.ts";
 import type { PurgeOptions } from "../agent/purge.ts";
 import type { ConnectionsOptions, ListOptions } from "../agent/show.ts";
 import type { CommandContext, Finish } from "../context.ts";
 import type { DaemonOptions } from "../daemons.ts";
+import type { FilesFlags } from "../files/config/load.ts";
 import {
   type CommonOptions,
   collect,
@@ -24,6 +26,7 @@ export function addAgentCommands(program: Command, context: CommandContext, fini
   addDaemon(agent, context, finish);
   addLooks(agent, context);
   addRemovals(agent, context, finish);
+  addWriteFiles(agent, context, finish);
   return agent;
 }
 
@@ -117,5 +120,47 @@ function addRemovals(agent: Command, context: CommandContext, finish: Finish): v
     .description("forget an agent; it may attest again (with a new token, if by token)");
   withExamples(withServerSocket(evict, context), `agent evict ${exampleId}`).action(
     async (id: string, options: CommonOptions) => (await import("../agent/remove.ts")).evict(id, options, context),
+  );
+}
+
+/** Names are those of settings (docs/files-bridge.md), which have more. */
+function addWriteFiles(agent: Command, context: CommandContext, finish: Finish): void {
+  const { environment, uid } = context;
+  const defaultSocket =
+    environment["COUNTERSIGN_AGENT_SOCKET"] ??
+    environment["SPIFFE_ENDPOINT_SOCKET"] ??
+    clientSocketPath("agent", environment, uid);
+  const command = agent
+    .command("write-files")
+    .description("keep SVIDs, keys and bundles in files for programs that only read files; tell them of changes")
+    .argument("[command...]", "after --: run once the files are there, told of changes with --renew-signal")
+    .option("--config <file>", "settings in YAML, or spiffe-helper's (any name that does not end in .yaml)")
+    .option("--dir <folder>", "folder of the files")
+    .option("--socket <path>", "the Workload API (also SPIFFE_ENDPOINT_SOCKET)")
+    .option("--once", "write everything and end; exit code 4 when it does not come in time")
+    .option("--timeout <life>", "how long --once waits, e.g. 30s")
+    .option("--daemon-mode <true|false>", "spiffe-helper's flag: false is --once")
+    .option("--layout <how>", "swap: all files change at once, behind links; files: each by itself")
+    .option("--svid <name>", "file of the chain (svid.pem when no file is named)")
+    .option("--key <name>", "file of the key (svid_key.pem when no file is named)")
+    .option("--bundle <name>", "file of the bundle (svid_bundle.pem when no file is named)")
+    .option("--combined <name>", "file of key and chain in one")
+    .option("--bundles <name>", "folder of a PEM file and a SPIFFE document for each trust domain")
+    .option("--jwt <file=audience>", "file of a JWT-SVID for an audience, or several with commas; repeat", collect)
+    .option("--jwt-bundle <name>", "file of the JWT bundles")
+    .option("--spiffe-id <id>", "which identity, when there are several")
+    .option("--hint <text>", "the same, by the entry's hint")
+    .option("--pid-file <file>", "send --renew-signal to the process whose id is there")
+    .option("--renew-signal <name>", "e.g. SIGHUP")
+    .option("--notify-url <url>", "POST there when files change")
+    .option("--log-level <level>", "debug, info, warn or error");
+  withExamples(
+    withOutput(command),
+    "agent write-files --dir /run/web/identity --once --timeout 60s",
+    "agent write-files --dir /run/web/identity --pid-file /run/nginx.pid --renew-signal SIGHUP",
+    "agent write-files --dir /run/db/identity --combined svid_and_key.pem --bundle ca.pem -- /usr/sbin/db",
+    "agent write-files --config helper.conf",
+  ).action(async (words: readonly string[], options: FilesFlags & DaemonOptions) =>
+    (await import("../files/write-files.ts")).writeFiles(words, { ...options, defaultSocket }, context, finish),
   );
 }

@@ -96,7 +96,7 @@ class Parser {
     const heredoc = this.#match(/<<-?[A-Za-z_]\w*\r?\n/y);
     if (heredoc !== undefined) return this.#heredoc(heredoc);
     const number = this.#match(/-?(?:0x[0-9A-Fa-f]+|\d+(?:\.\d+)?(?:[eE][+-]?\d+)?)/y);
-    if (number !== undefined) return Number(number);
+    if (number !== undefined) return /^-?0[0-7]+$/.test(number) ? Number(number.replace("0", "0o")) : Number(number);
     const word = this.#match(/true\b|false\b/y);
     return word === undefined ? this.#fail("a value is missing") : word === "true";
   }

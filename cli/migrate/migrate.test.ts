@@ -263,9 +263,9 @@ describe("migrate config", () => {
 describe("parseHcl()", () => {
   it("reads every kind of value", () => {
     const text =
-      'a = 1.5\nb = -2\nc = 0x10\nd = false\ne = "q\\"\\n\\u00e4$x"\nf = <<-EOT\n   two\n    lines\n   EOT\ng = [1, ["x"],]';
+      'a = 1.5\nb = -2\nc = 0x10\nd = false\ne = "q\\"\\n\\u00e4$x"\nf = <<-EOT\n   two\n    lines\n   EOT\ng = [1, ["x"],]\nh = 0640';
     const values = settingsOf(parseHcl(text)).map(({ value }) => value);
-    assert.deepEqual(values, [1.5, -2, 16, false, 'q"\nä$x', "two\n lines\n", ["1"], ["x"]]);
+    assert.deepEqual(values, [1.5, -2, 16, false, 'q"\nä$x', "two\n lines\n", ["1"], ["x"], 0o640]);
   });
 
   it("ends for whatever it is given, with settings or a coded error", () => {

@@ -9,16 +9,19 @@ export {
   loadProgramSettings,
   loadSettings,
   oneOf,
+  openSettingsFile,
   parseDurationMs,
   parsed,
   port,
   type Setting,
   type SettingSources,
+  type SettingsFile,
   type SettingsTable,
   type SettingValues,
   setting,
   socketPath,
   text,
+  unknownKey,
 } from "./config/index.ts";
 export { daemonExitCodes, feedWatchdog, reportDaemonFailure, reportDaemonStopped } from "./daemon.ts";
 export { type StallMonitor, watchEventLoop } from "./event-loop.ts";

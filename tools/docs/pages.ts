@@ -8,6 +8,8 @@ import { workloadApiErrors } from "../../agent/workload-api/errors.ts";
 import { certsErrorSpecs } from "../../certs/errors.ts";
 import { certsLimits } from "../../certs/limits.ts";
 import { cliErrorSpecs } from "../../cli/errors.ts";
+import { filesSettings } from "../../cli/files/config/settings.ts";
+import { filesLimits } from "../../cli/files/limits.ts";
 import { environmentName, type SettingsTable } from "../../runtime/host/config/index.ts";
 import { workloadErrorSpecs } from "../../sdk/errors.ts";
 import { workloadLimits } from "../../sdk/limits.ts";
@@ -46,6 +48,7 @@ const limitTables: readonly (readonly [string, Limits])[] = [
   ["Agent", agentLimits],
   ["SPIFFE values", spiffeLimits],
   ["Certificates and keys", certsLimits],
+  ["Files bridge", filesLimits],
   ["Node SDK", workloadLimits],
 ];
 
@@ -103,12 +106,13 @@ ones win. A dotted name is a key inside a mapping. Durations carry their unit: \
 is an error, and every error of all sources is reported at once with its place; \`countersign server validate\` and
 \`countersign agent validate\` report the same without starting anything. Settings marked ↻ are read again on SIGHUP.
 The command line's \`COUNTERSIGN_SERVER_SOCKET\` and \`COUNTERSIGN_AGENT_SOCKET\` are the daemons' \`socket_path\` only where
-nothing else sets it.
+nothing else sets it. The files bridge (\`countersign agent write-files\`, docs/files-bridge.md) is configured the same way.
 This page is written from the tables in the code (\`npm run docs\`).`;
   const sections = (
     [
       ["Server", "COUNTERSIGN_SERVER_", serverSettings],
       ["Agent", "COUNTERSIGN_AGENT_", agentSettings],
+      ["Files bridge", "COUNTERSIGN_WRITE_FILES_", filesSettings],
     ] as const
   ).map(([title, prefix, settings]) => `## ${title}\n\n${settingsTable(prefix, settings)}`);
   return `${[intro, ...sections].join("\n\n")}\n`;

@@ -9,4 +9,6 @@ export {
   type SettingValues,
   setting,
 } from "./settings.ts";
+export { openSettingsFile, type SettingsFile } from "./settings-file.ts";
+export { unknownKey } from "./unknown-key.ts";
 export { durationMs, flag, integer, oneOf, parseDurationMs, parsed, port, socketPath, text } from "./value-types.ts";

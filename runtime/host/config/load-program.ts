@@ -1,6 +1,6 @@
 import { ConfigError, type ConfigProblem } from "./problems.ts";
 import { loadSettings, type SettingSources, type SettingsTable, type SettingValues } from "./settings.ts";
-import { openSettingsFile } from "./settings-file.ts";
+import { openSettingsFile, type SettingsFile } from "./settings-file.ts";
 
 export interface ProgramSettings<Table extends SettingsTable> {
   readonly table: Table;
@@ -9,6 +9,8 @@ export interface ProgramSettings<Table extends SettingsTable> {
   readonly env: Readonly<Record<string, string | undefined>>;
   /** `--config`; else the variable of that name says which file. */
   readonly configFlag: string | undefined;
+  /** Reads the file, where it may be of another form than ours. */
+  readonly openFile?: (path: string, problems: ConfigProblem[]) => Promise<SettingsFile | undefined>;
   readonly flags: SettingSources["flags"];
   /** What was wrong with the flags before they became settings. */
   readonly flagProblems: readonly ConfigProblem[];
@@ -26,13 +28,13 @@ export interface ProgramSettings<Table extends SettingsTable> {
 export async function loadProgramSettings<const Table extends SettingsTable>(
   program: ProgramSettings<Table>,
 ): Promise<SettingValues<Table>> {
-  const { table, envPrefix, flags, rules } = program;
+  const { table, envPrefix, flags, rules, openFile = openSettingsFile } = program;
   const problems: ConfigProblem[] = [...program.flagProblems];
   const { [`${envPrefix}CONFIG`]: configVariable, [`${envPrefix}SOCKET`]: socketVariable, ...env } = program.env;
   const fallbacks =
     socketVariable === undefined ? {} : { socket_path: { where: `$${envPrefix}SOCKET`, value: socketVariable } };
   const path = program.configFlag ?? configVariable;
-  const file = path === undefined ? undefined : await openSettingsFile(path, problems);
+  const file = path === undefined ? undefined : await openFile(path, problems);
   try {
     const values = loadSettings(table, { file, fallbacks, env, envPrefix, flags });
     problems.push(...(rules?.(values) ?? []));

@@ -43,6 +43,7 @@ interface Candidate {
   readonly value: unknown;
   /** From a flag or a variable: may stand for a number, a boolean or a comma-separated list. */
   readonly isText: boolean;
+  readonly whereIn?: ((path: readonly PropertyKey[]) => string) | undefined;
 }
 
 /** Kubernetes sets such variables in every pod for a service called `countersign-server`; they are not ours. */
@@ -75,7 +76,7 @@ export function loadSettings<const Table extends SettingsTable>(
     const candidate = candidates.get(key) ?? { where: "", value: entry.initial, isText: false };
     const outcome = readOne(entry, candidate);
     if (outcome.kind === "value") values[key] = outcome.value;
-    else problems.push({ where: candidate.where, key, message: outcome.message });
+    else problems.push({ where: outcome.where ?? candidate.where, key, message: outcome.message });
   }
   if (problems.length > 0) throw new ConfigError(problems);
   // Each key of the table was read by its own schema just above; a mapped type cannot follow a loop.
@@ -97,7 +98,8 @@ function collectFile(
     nearest: (key) => nearestKey(key, keys),
   });
   problems.push(...reading.problems);
-  for (const { key, value, where } of reading.values) candidates.set(key, { where, value, isText: false });
+  for (const { key, value, where, whereIn } of reading.values)
+    candidates.set(key, { where, value, isText: false, whereIn });
 }
 
 function collectEnvironment(
@@ -131,7 +133,7 @@ function collectFlags(
 
 type Reading =
   | { readonly kind: "value"; readonly value: unknown }
-  | { readonly kind: "problem"; readonly message: string };
+  | { readonly kind: "problem"; readonly message: string; readonly where?: string | undefined };
 
 function readOne(entry: Setting<unknown>, candidate: Candidate): Reading {
   if (candidate.value === undefined || candidate.value === null) {
@@ -139,16 +141,19 @@ function readOne(entry: Setting<unknown>, candidate: Candidate): Reading {
     return absent.success ? { kind: "value", value: absent.data } : { kind: "problem", message: "is required" };
   }
   let message = "is not valid";
+  let where: string | undefined;
   for (const form of forms(candidate)) {
     const result = entry.schema.safeParse(form);
     if (result.success) return { kind: "value", value: result.data };
     const issue = result.error.issues[0];
     if (issue === undefined) continue;
     message = issueText(issue.message, issue.path);
+    const unknown = issue.code === "unrecognized_keys" ? issue.keys.slice(0, 1) : [];
+    where = candidate.whereIn?.([...issue.path, ...unknown]);
     // The form is of the right type, or only a part of it is not: what another form would have said is beside the point.
     if (issue.path.length > 0 || issue.code !== "invalid_type") break;
   }
-  return { kind: "problem", message };
+  return { kind: "problem", message, where };
 }
 
 /** What a text may stand for, the most literal first; the last one's problem is reported. */

@@ -1,4 +1,14 @@
-import { isMap, isScalar, LineCounter, type Pair, type ParsedNode, parseDocument } from "yaml";
+import {
+  isCollection,
+  isMap,
+  isNode,
+  isPair,
+  isScalar,
+  LineCounter,
+  type Pair,
+  type ParsedNode,
+  parseDocument,
+} from "yaml";
 import type { ConfigProblem } from "./problems.ts";
 import { unknownKey } from "./unknown-key.ts";
 
@@ -9,6 +19,8 @@ export interface YamlValue {
   readonly key: string;
   readonly value: unknown;
   readonly where: string;
+  /** Where a part of the value is; of the nearest part around it where it is not there itself. */
+  readonly whereIn?: (path: readonly PropertyKey[]) => string;
 }
 
 export interface YamlReading {
@@ -43,7 +55,8 @@ export function readYaml(path: string, text: string, known: KnownKeys): YamlRead
   const problems: ConfigProblem[] = [];
   const takeValue = (node: ParsedNode | null, key: string, where: string): void => {
     try {
-      values.push({ key, value: node === null ? null : node.toJS(document), where });
+      const whereIn = (path: readonly PropertyKey[]): string => partOf(node, path, at) ?? where;
+      values.push({ key, value: node === null ? null : node.toJS(document), where, whereIn });
     } catch (error) {
       // The library refuses aliases that would expand without bound.
       problems.push({ where, key, message: error instanceof Error ? firstLine(error) : "cannot be read" });
@@ -65,6 +78,22 @@ export function readYaml(path: string, text: string, known: KnownKeys): YamlRead
   };
   walk(document.contents, "");
   return { values, problems };
+}
+
+function partOf(
+  node: ParsedNode | null,
+  path: readonly PropertyKey[],
+  at: (offset: number) => string,
+): string | undefined {
+  let found: string | undefined;
+  let part: unknown = node;
+  for (const key of path) {
+    const pair: unknown = isMap(part) ? part.items.find((item) => isScalar(item.key) && item.key.value === key) : part;
+    if (isPair(pair) && isScalar(pair.key) && pair.key.range != null) found = at(pair.key.range[0]);
+    part = isPair(pair) ? pair.value : isCollection(pair) ? pair.get(key, true) : undefined;
+    if (!isPair(pair) && isNode(part) && part.range != null) found = at(part.range[0]);
+  }
+  return found;
 }
 
 function firstLine(error: Error): string {
