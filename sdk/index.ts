@@ -58,6 +58,7 @@ export type { SourceHealth, Unsubscribe } from "./source/live-state.ts";
 export type { SourceOptions } from "./source/source-options.ts";
 export { X509Source, type X509SourceOptions } from "./source/x509-source.ts";
 export type { ConnectionRefusal, VerifiedServerOptions } from "./tls/accept.ts";
+export type { CloseReason, ClosingOptions } from "./tls/closing.ts";
 export type { VerifiedClientOptions } from "./tls/dial.ts";
 export type { SourceFetchOptions } from "./tls/fetcher.ts";
 export {

@@ -14,4 +14,14 @@ export const workloadLimits = {
     reason: "different authorisers of `fetch` with pooled connections; the one unused longest gives way",
   },
   connectTimeoutMs: { value: 10_000, reason: "`fetch` waits no longer for a connection, TCP and TLS together" },
+  closeGraceMs: {
+    value: 10_000,
+    reason:
+      "what is under way on a connection that `closeWhen` closes has this long, where `closeGraceMs` says nothing else",
+  },
+  closeSweepMs: { value: 1_000, reason: "connections with `closeWhen` are looked at together, once a second at most" },
+  closeRecheckBatch: {
+    value: 200,
+    reason: "chains verified again in one go after a change of bundles, a few milliseconds",
+  },
 } as const satisfies Readonly<Record<string, { readonly value: number; readonly reason: string }>>;

@@ -1,10 +1,12 @@
 import type { Socket } from "node:net";
 import { CallCredentials, ChannelCredentials } from "@grpc/grpc-js";
-import { checkAuthorize } from "../authorize.ts";
+import { type Authorizer, checkAuthorize } from "../authorize.ts";
 import type { X509Source } from "../source/x509-source.ts";
+import { type Closing, readClosing } from "../tls/closing.ts";
 import { dialVerified, type VerifiedClientOptions } from "../tls/dial.ts";
 import { showPeerToGrpc } from "../tls/peers.ts";
 import { described } from "./described.ts";
+import { EndWhenIdle } from "./end-when-idle.ts";
 
 type SecureConnector = ReturnType<ChannelCredentials["_createSecureConnector"]>;
 
@@ -36,12 +38,14 @@ export function grpcChannelCredentials(source: X509Source, options: VerifiedClie
  */
 class SourceChannelCredentials extends ChannelCredentials {
   readonly #source: X509Source;
-  readonly #options: VerifiedClientOptions;
+  readonly #authorize: Authorizer;
+  readonly #closing: Closing | undefined;
 
   constructor(source: X509Source, options: VerifiedClientOptions) {
     super();
     this.#source = source;
-    this.#options = options;
+    this.#authorize = options.authorize;
+    this.#closing = readClosing(options, "grpcChannelCredentials");
   }
 
   override _isSecure(): boolean {
@@ -72,9 +76,14 @@ class SourceChannelCredentials extends ChannelCredentials {
   async #secure(tcp: Socket): Promise<Socket> {
     const { remoteAddress: host = "the server", remotePort: port = 0 } = tcp;
     try {
-      const to = { host, port, over: tcp, alpnProtocols: ["h2"], allowsNoAlpn: false };
-      const socket = await dialVerified(this.#source, this.#options.authorize, to);
+      const end = new EndWhenIdle();
+      const socket = await dialVerified(this.#source, this.#authorize, {
+        ...{ host, port, over: tcp, alpnProtocols: ["h2"], allowsNoAlpn: false },
+        closing: this.#closing,
+        retire: () => end.retire(),
+      });
       showPeerToGrpc(socket);
+      if (this.#closing !== undefined) end.watch(socket);
       return socket;
     } catch (error) {
       throw described(error);

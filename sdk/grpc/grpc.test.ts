@@ -108,8 +108,8 @@ describe("createGrpcServer() and grpcChannelCredentials()", () => {
     await using db = await WorkloadSide.start(ca, "/db");
     await using web = await WorkloadSide.start(ca, "/web");
     await using stranger = await WorkloadSide.start(ca, "/stranger");
-    await using impostor = await WorkloadSide.start(forged, "/web", []);
-    await using foreigner = await WorkloadSide.start(two, "/web", [ca]);
+    await using impostor = await WorkloadSide.start(forged, "/web");
+    await using foreigner = await WorkloadSide.start(two, "/web", { others: [ca] });
     const refusals: string[] = [];
     const server = createGrpcServer(db.source, {
       ...isWeb,

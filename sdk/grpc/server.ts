@@ -3,6 +3,7 @@ import { type AddressInfo, createServer } from "node:net";
 import { Server, ServerCredentials, type ServerOptions } from "@grpc/grpc-js";
 import type { X509Source } from "../source/x509-source.ts";
 import { acceptVerified, type VerifiedServerOptions } from "../tls/accept.ts";
+import { readClosing } from "../tls/closing.ts";
 import { showPeerToGrpc } from "../tls/peers.ts";
 
 export interface GrpcServerOptions extends VerifiedServerOptions {
@@ -33,15 +34,21 @@ export class SourceGrpcServer extends Server {
   constructor(source: X509Source, options: GrpcServerOptions) {
     super(options?.grpc);
     const protocol = { factory: "createGrpcServer", alpnProtocols: ["h2"], allowsNoAlpn: false };
-    const injector = this.createConnectionInjector(ServerCredentials.createInsecure());
+    const closing = readClosing(options ?? {}, protocol.factory);
+    const plain = ServerCredentials.createInsecure();
+    const shared = closing === undefined ? this.createConnectionInjector(plain) : undefined;
     acceptVerified(this.#listener, source, options, protocol, (socket) => {
       // Its handshake was under way when the server was shut down; grpc-js would serve it all the same.
       if (this.#isOver) {
         socket.destroy();
-        return;
+        return undefined;
       }
       showPeerToGrpc(socket);
+      // An injector drains all of its connections: one that may have to be drained alone has one of its own.
+      const injector = shared ?? this.createConnectionInjector(plain);
+      if (injector !== shared) socket.once("close", () => injector.destroy());
       injector.injectConnection(socket);
+      return closing === undefined ? undefined : () => injector.drain(closing.graceMs);
     });
   }
 

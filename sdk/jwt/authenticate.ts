@@ -1,5 +1,6 @@
 import { SpiffeError, spiffeLimits, type VerifiedJwtSvid } from "../../spiffe/index.ts";
 import { type Authorizer, checkAuthorize, decide } from "../authorize.ts";
+import { callHook } from "../call-hook.ts";
 import { WorkloadError } from "../errors.ts";
 import type { BundleSource } from "../source/bundle-source.ts";
 
@@ -14,7 +15,10 @@ export interface BearerOptions {
   readonly authorize: Authorizer;
   /** For `exp` and `nbf`, seconds. Default 5, at most 120. */
   readonly leewaySeconds?: number;
-  /** Hears why a request was refused; for logs. */
+  /**
+   * Hears why a request was refused; for logs. What it throws changes nothing and becomes a process warning with the
+   * code `COUNTERSIGN_HOOK_FAILED`, once.
+   */
   readonly onRefused?: (refusal: BearerRefusal) => void;
 }
 
@@ -79,7 +83,7 @@ export function authenticate(
 
 function refuse(options: BearerOptions, status: BearerRefusal["status"], error: BearerRefusal["error"]): BearerVerdict {
   const refusal = { status, error };
-  options.onRefused?.(refusal);
+  callHook("onRefused", options.onRefused, refusal);
   return { refusal };
 }
 

@@ -7,6 +7,8 @@ import { WorkloadError } from "../errors.ts";
 import { Fetcher, type SourceFetchOptions } from "../tls/fetcher.ts";
 import { LiveState, type SourceHealth, type Unsubscribe } from "./live-state.ts";
 import { clientOf, type SourceOptions } from "./source-options.ts";
+import { setContext } from "./source-context.ts";
+import type { SourceOptions } from "./source-options.ts";
 
 export interface X509SourceOptions extends SourceOptions {
   /**
@@ -38,6 +40,7 @@ export class X509Source implements AsyncDisposable {
     this.#client = client;
     this.#ownsClient = options.client === undefined;
     this.#clock = clock;
+    setContext(this, { clock });
     this.#live = new LiveState({
       what: "identity",
       clock,

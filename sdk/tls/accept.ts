@@ -1,17 +1,24 @@
 import type { Server, Socket } from "node:net";
 import type { TLSSocket } from "node:tls";
+import { Certificate } from "../../certs/index.ts";
 import { createVerifiedTlsServer } from "../../transport/tls/index.ts";
 import { type Authorizer, checkAuthorize } from "../authorize.ts";
+import { callHook } from "../call-hook.ts";
 import { workloadLimits } from "../limits.ts";
 import type { IdentitySource } from "../source/identity-source.ts";
+import { type ClosingOptions, readClosing } from "./closing.ts";
+import { closeInTime } from "./open-connections.ts";
 import { type Peer, rememberPeer } from "./peers.ts";
 import { verifyPeer } from "./verify-peer.ts";
 
 /** What each server factory takes. */
-export interface VerifiedServerOptions {
+export interface VerifiedServerOptions extends ClosingOptions {
   /** Who may connect. There is no default. */
   readonly authorize: Authorizer;
-  /** Hears why a connection was refused; for logs. */
+  /**
+   * Hears why a connection was refused; for logs. What it throws changes nothing and becomes a process warning with the
+   * code `COUNTERSIGN_HOOK_FAILED`, once.
+   */
   readonly onRefused?: (refusal: ConnectionRefusal) => void;
   /** Connections at once, all peers. Default 10,000. */
   readonly maxConnections?: number;
@@ -30,20 +37,24 @@ interface Protocol {
   readonly allowsNoAlpn: boolean;
 }
 
+/** Lets what is under way on a connection end, and begins nothing new. */
+export type Retire = () => void;
+
 /**
  * Puts mutual TLS 1.3 in front of a server: `take` gets the connections whose client was verified and authorised, and
- * nothing else of the server ever sees a TCP connection.
+ * nothing else of the server ever sees a TCP connection. It answers how to retire one, if its protocol can.
  *
- * @throws TypeError when `authorize` is missing; WorkloadError ERR_SOURCE_… when the source has no identity
+ * @throws TypeError when `authorize` is missing or `closeWhen` unknown; WorkloadError ERR_SOURCE_… when the source has no identity
  */
 export function acceptVerified(
   server: Server,
   source: IdentitySource,
   options: VerifiedServerOptions,
   { factory, ...alpn }: Protocol,
-  take: (socket: TLSSocket) => void,
+  take: (socket: TLSSocket) => Retire | undefined,
 ): void {
   checkAuthorize(options, factory);
+  const closing = readClosing(options, factory);
   const { authorize, onRefused, maxConnections = workloadLimits.serverConnections.value } = options;
   const acceptor = createVerifiedTlsServer<Peer>({
     identity: () => ({ chain: source.svid.chain.map(({ der }) => der), key: source.svid.key }),
@@ -61,12 +72,15 @@ export function acceptVerified(
         socket.destroy();
         return;
       }
-      rememberPeer(socket, client.verified);
-      take(socket);
+      const peer = client.verified;
+      rememberPeer(socket, peer);
+      const retire = take(socket);
+      if (closing === undefined) return;
+      const ownNotAfter = closing.reasons.has("own-expired") ? notAfterOfOwn(socket) : Number.POSITIVE_INFINITY;
+      const how = retire === undefined ? {} : { retire };
+      closeInTime(source, { socket, peer, usage: "client", ownNotAfter, closing, ...how });
     },
-    ...(onRefused === undefined
-      ? {}
-      : { onRefused: (reason, address, cause) => onRefused({ reason, address, cause }) }),
+    onRefused: (reason, address, cause) => callHook("onRefused", onRefused, { reason, address, cause }),
   });
   server.removeAllListeners("connection");
   server.on("connection", (socket: Socket) => acceptor.accept(socket));
@@ -78,4 +92,10 @@ export function acceptVerified(
     }
   });
   server.once("close", stopFollowing);
+}
+
+/** Of the SVID that this very handshake showed: the source may have a newer one since it began. */
+function notAfterOfOwn(socket: TLSSocket): number {
+  const own = socket.getX509Certificate();
+  return own === undefined ? 0 : Certificate.parse(own.raw).notAfter;
 }

@@ -3,11 +3,13 @@ import type { TLSSocket } from "node:tls";
 import { connectVerifiedTls } from "../../transport/tls/index.ts";
 import type { Authorizer } from "../authorize.ts";
 import type { IdentitySource } from "../source/identity-source.ts";
+import type { Closing, ClosingOptions } from "./closing.ts";
+import { closeInTime } from "./open-connections.ts";
 import { rememberPeer } from "./peers.ts";
 import { verifyPeer } from "./verify-peer.ts";
 
 /** What each way to connect takes. */
-export interface VerifiedClientOptions {
+export interface VerifiedClientOptions extends ClosingOptions {
   /** Which server is expected. There is no default. */
   readonly authorize: Authorizer;
 }
@@ -20,6 +22,9 @@ interface DialTarget {
   /** Where TLS begins after some words in the clear. */
   readonly over?: Socket;
   readonly signal?: AbortSignal;
+  readonly closing?: Closing | undefined;
+  /** Lets what is under way on the connection end, and begins nothing new. */
+  readonly retire?: (socket: TLSSocket) => void;
 }
 
 /**
@@ -29,7 +34,7 @@ interface DialTarget {
 export async function dialVerified(
   source: IdentitySource,
   authorize: Authorizer,
-  target: DialTarget,
+  { closing, retire, ...target }: DialTarget,
 ): Promise<TLSSocket> {
   const { svid } = source;
   const { socket, verified } = await connectVerifiedTls({
@@ -38,6 +43,11 @@ export async function dialVerified(
     verifyPeer: (chain) => verifyPeer(source, authorize, "server", chain),
   });
   rememberPeer(socket, verified);
+  if (closing !== undefined) {
+    const how = retire === undefined ? {} : { retire: () => retire(socket) };
+    const ownNotAfter = svid.notAfter;
+    closeInTime(source, { socket, peer: verified, usage: "server", ownNotAfter, closing, ...how });
+  }
   return socket;
 }
 

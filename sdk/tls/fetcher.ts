@@ -7,16 +7,25 @@ import { WorkloadError } from "../errors.ts";
 import { workloadLimits } from "../limits.ts";
 import type { IdentitySource } from "../source/identity-source.ts";
 import type { Unsubscribe } from "../source/live-state.ts";
+import { type Closing, readClosing } from "./closing.ts";
 import { addressOf, dialVerified, type VerifiedClientOptions } from "./dial.ts";
 
 /** As of undici's `fetch`, whose `dispatcher` is ours. */
 export interface SourceFetchOptions extends Omit<RequestInit, "dispatcher">, VerifiedClientOptions {}
 
+/** What connections that may be shared have in common. */
+interface Terms {
+  readonly authorize: Authorizer;
+  readonly closing: Closing | undefined;
+}
+
 /** The pooled connections of one source, apart by what authorises the server. Not loaded: undici, before the first call. */
 export class Fetcher {
   readonly #source: IdentitySource;
   /** The one used most recently is last. */
-  readonly #agents = new Map<string | Authorizer, Agent>();
+  readonly #agents = new Map<string, Agent>();
+  readonly #numbers = new WeakMap<Authorizer, number>();
+  #lastNumber = 0;
   readonly #stopFollowing: Unsubscribe;
 
   constructor(source: IdentitySource) {
@@ -27,12 +36,13 @@ export class Fetcher {
 
   async fetch(url: string | URL, options: SourceFetchOptions): Promise<Response> {
     checkAuthorize(options, "fetch");
-    const { authorize, ...init } = options;
+    const { authorize, closeWhen: _when, closeGraceMs: _grace, ...init } = options;
+    const terms = { authorize, closing: readClosing(options, "fetch") };
     if (new URL(url).protocol !== "https:") throw plainHttp();
     const undici = await import("undici");
     this.#checkIdentity();
     try {
-      return await undici.fetch(url, { ...init, dispatcher: this.#agent(authorize, undici.Agent) });
+      return await undici.fetch(url, { ...init, dispatcher: this.#agent(terms, undici.Agent) });
     } catch (error) {
       // fetch hides what went wrong behind "fetch failed".
       const cause = error instanceof TypeError ? error.cause : undefined;
@@ -55,9 +65,9 @@ export class Fetcher {
     }
   }
 
-  #agent(authorize: Authorizer, NewAgent: typeof Agent): Agent {
-    const key = keyOf(authorize);
-    const agent = this.#agents.get(key) ?? new NewAgent({ connect: connector(this.#source, authorize) });
+  #agent(terms: Terms, NewAgent: typeof Agent): Agent {
+    const key = this.#keyOf(terms);
+    const agent = this.#agents.get(key) ?? this.#newAgent(key, terms, NewAgent);
     this.#agents.delete(key);
     this.#agents.set(key, agent);
     for (const [oldest, unused] of this.#agents) {
@@ -65,6 +75,26 @@ export class Fetcher {
       this.#agents.delete(oldest);
       retire(unused);
     }
+    return agent;
+  }
+
+  #keyOf({ authorize, closing }: Terms): string {
+    const known = keyOf(authorize);
+    // Authorisers that cannot be compared get a number, which looks like no key of one that can.
+    const who = typeof known === "string" ? known : (this.#numbers.get(known) ?? ++this.#lastNumber);
+    if (typeof who === "number") this.#numbers.set(authorize, who);
+    const when = closing === undefined ? "" : ` ${[...closing.reasons].sort().join()} ${closing.graceMs}`;
+    return `${who}${when}`;
+  }
+
+  #newAgent(key: string, terms: Terms, NewAgent: typeof Agent): Agent {
+    const agent: Agent = new NewAgent({
+      // A pool has no way to give up one connection in peace: it goes as a whole, and a new one takes its place.
+      connect: connector(this.#source, terms, () => {
+        if (this.#agents.get(key) === agent) this.#agents.delete(key);
+        retire(agent);
+      }),
+    });
     return agent;
   }
 
@@ -79,7 +109,11 @@ function retire(agent: Agent): void {
   void agent.close();
 }
 
-function connector(source: IdentitySource, authorize: Authorizer): buildConnector.connector {
+function connector(
+  source: IdentitySource,
+  { authorize, closing }: Terms,
+  onRetire: () => void,
+): buildConnector.connector {
   return ({ protocol, hostname, port }, callback) => {
     // A redirection can lead here.
     if (protocol !== "https:") {
@@ -93,6 +127,8 @@ function connector(source: IdentitySource, authorize: Authorizer): buildConnecto
       alpnProtocols: ["http/1.1"],
       allowsNoAlpn: true,
       signal: abort.signal,
+      closing,
+      retire: onRetire,
     })
       .then(
         (socket) => callback(null, socket),

@@ -6,11 +6,13 @@ import {
   type Http2Server,
   type Http2ServerRequest,
   type Http2ServerResponse,
+  type ServerHttp2Session,
   type ServerOptions,
 } from "node:http2";
 import { checkAuthorize } from "../authorize.ts";
 import type { X509Source } from "../source/x509-source.ts";
 import { acceptVerified, type VerifiedServerOptions } from "./accept.ts";
+import { readClosing } from "./closing.ts";
 import { addressOf, dialVerified, type VerifiedClientOptions } from "./dial.ts";
 
 export interface Http2ServerOptions extends VerifiedServerOptions {
@@ -36,7 +38,15 @@ export function createHttp2SecureServer(
   const readFrames = server.listeners("connection");
   const protocol = { factory: "createHttp2SecureServer", alpnProtocols: ["h2"], allowsNoAlpn: false };
   acceptVerified(server, source, options, protocol, (socket) => {
+    let session: ServerHttp2Session | undefined;
+    const remember = (made: ServerHttp2Session): void => {
+      session = made;
+    };
+    server.once("session", remember);
     for (const read of readFrames) Reflect.apply(read, server, [socket]);
+    server.off("session", remember);
+    // GOAWAY; closed when the last stream is.
+    return () => session?.close();
   });
   return server;
 }
@@ -62,13 +72,18 @@ export async function connectHttp2(
   options: ConnectHttp2Options,
 ): Promise<ClientHttp2Session> {
   checkAuthorize(options, "connectHttp2");
+  const closing = readClosing(options, "connectHttp2");
   const url = new URL(authority);
   if (url.protocol !== "https:") throw new TypeError("connectHttp2 needs an https URL");
+  let session: ClientHttp2Session | undefined;
   const socket = await dialVerified(source, options.authorize, {
     ...addressOf(url),
     alpnProtocols: ["h2"],
     allowsNoAlpn: false,
+    closing,
+    retire: () => session?.close(),
     ...(options.signal === undefined ? {} : { signal: options.signal }),
   });
-  return connect(url, { ...options.http2, createConnection: () => socket });
+  session = connect(url, { ...options.http2, createConnection: () => socket });
+  return session;
 }

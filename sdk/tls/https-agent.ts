@@ -1,8 +1,10 @@
 import type { ClientRequestArgs } from "node:http";
 import { Agent, type AgentOptions } from "node:https";
 import type { Duplex } from "node:stream";
+import type { TLSSocket } from "node:tls";
 import { type Authorizer, checkAuthorize } from "../authorize.ts";
 import type { X509Source } from "../source/x509-source.ts";
+import { type Closing, readClosing } from "./closing.ts";
 import { dialVerified, type VerifiedClientOptions } from "./dial.ts";
 
 export interface HttpsAgentOptions extends VerifiedClientOptions {
@@ -30,11 +32,22 @@ type Created = (error: Error | null, socket: Duplex) => void;
 class SourceAgent extends Agent {
   readonly #source: X509Source;
   readonly #authorize: Authorizer;
+  readonly #closing: Closing | undefined;
+  readonly #retired = new WeakSet<Duplex>();
 
-  constructor(source: X509Source, { authorize, ...agentOptions }: HttpsAgentOptions) {
+  constructor(source: X509Source, options: HttpsAgentOptions) {
+    const { authorize, closeWhen: _when, closeGraceMs: _grace, ...agentOptions } = options;
     super(agentOptions satisfies AgentOptions);
     this.#source = source;
     this.#authorize = authorize;
+    this.#closing = readClosing(options, "createHttpsAgent");
+  }
+
+  /** Asked when a request is over, by node:http: false closes the connection. */
+  override keepSocketAlive(socket: Duplex): boolean {
+    // It answers like this, whatever its type says.
+    const answer: unknown = Reflect.apply(super.keepSocketAlive, this, [socket]);
+    return answer !== false && !this.#retired.has(socket);
   }
 
   override createConnection(options: ClientRequestArgs, created?: Created): undefined {
@@ -51,6 +64,14 @@ class SourceAgent extends Agent {
       port: Number(options.port ?? 443),
       alpnProtocols: ["http/1.1"],
       allowsNoAlpn: true,
+      closing: this.#closing,
+      retire: (socket) => this.#retire(socket),
     });
+  }
+
+  #retire(socket: TLSSocket): void {
+    this.#retired.add(socket);
+    const isFree = Object.values(this.freeSockets).some((sockets) => sockets?.includes(socket));
+    if (isFree) socket.destroy();
   }
 }

@@ -78,9 +78,9 @@ describe("createHttpsServer() and createHttpsAgent()", () => {
     const one = await TestCa.create("one.test");
     const two = await TestCa.create("two.test");
     const impostor = await TestCa.create("two.test");
-    await using server1 = await WorkloadSide.start(one, "/db", [two]);
-    await using good = await WorkloadSide.start(two, "/web", [one]);
-    await using bad = await WorkloadSide.start(impostor, "/web", [one]);
+    await using server1 = await WorkloadSide.start(one, "/db", { others: [two] });
+    await using good = await WorkloadSide.start(two, "/web", { others: [one] });
+    await using bad = await WorkloadSide.start(impostor, "/web", { others: [one] });
     const server = createHttpsServer(server1.source, { authorize: memberOf("two.test") }, (_message, response) =>
       response.end("ok"),
     );

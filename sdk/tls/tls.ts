@@ -3,6 +3,7 @@ import type { TLSSocket } from "node:tls";
 import { checkAuthorize } from "../authorize.ts";
 import type { X509Source } from "../source/x509-source.ts";
 import { acceptVerified, type VerifiedServerOptions } from "./accept.ts";
+import { readClosing } from "./closing.ts";
 import { dialVerified, type VerifiedClientOptions } from "./dial.ts";
 
 export interface TlsServerOptions extends VerifiedServerOptions {
@@ -28,7 +29,10 @@ export function createTlsServer(
     alpnProtocols: options?.alpnProtocols ?? [],
     allowsNoAlpn: true,
   };
-  acceptVerified(server, source, options, protocol, onConnection);
+  acceptVerified(server, source, options, protocol, (socket) => {
+    onConnection(socket);
+    return undefined;
+  });
   return server;
 }
 
@@ -51,12 +55,14 @@ export interface ConnectTlsOptions extends VerifiedClientOptions {
  */
 export async function connectTls(source: X509Source, options: ConnectTlsOptions): Promise<TLSSocket> {
   checkAuthorize(options, "connectTls");
+  const closing = readClosing(options, "connectTls");
   const { authorize, host, port, alpnProtocols = [], signal } = options;
   return dialVerified(source, authorize, {
     host,
     port,
     alpnProtocols,
     allowsNoAlpn: true,
+    closing,
     ...(signal === undefined ? {} : { signal }),
   });
 }

@@ -1,10 +1,13 @@
 import type { Certificate } from "../../certs/index.ts";
-import { type Clock, systemClock } from "../../runtime/core/index.ts";
 import { verifyX509Svid } from "../../spiffe/index.ts";
 import { type Authorizer, decide } from "../authorize.ts";
 import { WorkloadError } from "../errors.ts";
 import type { IdentitySource } from "../source/identity-source.ts";
+import { contextOf } from "../source/source-context.ts";
 import type { Peer } from "./peers.ts";
+
+/** The authority that a peer's chain was verified under. */
+const anchors = new WeakMap<Peer, Certificate>();
 
 /**
  * Verifies a peer's chain against the newest bundle of its own trust domain, then asks `authorize`. Fails closed when
@@ -16,14 +19,34 @@ export function verifyPeer(
   authorize: Authorizer,
   usage: "client" | "server",
   chain: readonly Certificate[],
-  clock: Clock = systemClock,
 ): Peer {
   // Reading it throws when it is gone or expired.
   void source.svid;
-  const verified = verifyX509Svid({ chain, bundles: source, atMs: clock.now(), usage });
+  const verified = verifyX509Svid({ chain, bundles: source, atMs: contextOf(source).clock.now(), usage });
   const [leaf] = verified.chain;
   const decision = decide(authorize, verified.id);
   if (!decision.allow) throw new WorkloadError("ERR_PEER_UNAUTHORIZED", decision.reason, { reason: decision.code });
   if (leaf === undefined) throw new WorkloadError("ERR_PEER_UNAUTHORIZED", "the peer showed no certificate");
-  return { id: verified.id, leaf, chain: verified.chain };
+  const peer = { id: verified.id, leaf, chain: verified.chain };
+  const anchor = verified.path.at(-1);
+  if (anchor !== undefined) anchors.set(peer, anchor);
+  return peer;
+}
+
+/**
+ * Whether the chain of a peer that was verified verifies under the bundles of now. That it has expired since is no
+ * distrust: it is judged as of its last moment.
+ */
+export function isStillTrusted(source: IdentitySource, peer: Peer, usage: "client" | "server", nowMs: number): boolean {
+  const anchor = anchors.get(peer);
+  const authorities = source.get(peer.id.trustDomain)?.x509Authorities ?? [];
+  if (anchor !== undefined && authorities.some(({ certificate }) => certificate.equals(anchor))) return true;
+  try {
+    const atMs = Math.min(nowMs, ...peer.chain.map(({ notAfter }) => notAfter));
+    const renewed = verifyX509Svid({ chain: peer.chain, bundles: source, atMs, usage }).path.at(-1);
+    if (renewed !== undefined) anchors.set(peer, renewed);
+    return true;
+  } catch {
+    return false;
+  }
 }

@@ -1,8 +1,18 @@
 import { once } from "node:events";
 import type { Server } from "node:net";
+import type { Clock } from "../../runtime/core/index.ts";
 import { X509Source } from "../../sdk/index.ts";
+import type { X509Svid } from "../../spiffe/index.ts";
 import { FakeWorkloadApi } from "./fake-workload-api.ts";
 import type { TestCa } from "./test-ca.ts";
+
+export interface WorkloadSideOptions {
+  /** Of which trust domains it has the bundles, besides its own. */
+  readonly others?: readonly TestCa[];
+  readonly clock?: Clock;
+  /** Of its SVIDs, from now on. */
+  readonly lifetimeMs?: number;
+}
 
 /** One workload: its own fake Workload API and a source of its identity from there. */
 export class WorkloadSide implements AsyncDisposable {
@@ -10,28 +20,48 @@ export class WorkloadSide implements AsyncDisposable {
   readonly #api: FakeWorkloadApi;
   readonly #ca: TestCa;
   readonly #path: string;
-  readonly #others: readonly TestCa[];
+  readonly #lifetimeMs: number;
+  #others: readonly TestCa[];
 
-  private constructor(api: FakeWorkloadApi, source: X509Source, ca: TestCa, path: string, others: readonly TestCa[]) {
+  private constructor(
+    api: FakeWorkloadApi,
+    source: X509Source,
+    ca: TestCa,
+    path: string,
+    { others = [], lifetimeMs = 3_600_000 }: WorkloadSideOptions,
+  ) {
     this.#api = api;
     this.source = source;
     this.#ca = ca;
     this.#path = path;
     this.#others = others;
+    this.#lifetimeMs = lifetimeMs;
   }
 
-  /** `others`: of which trust domains it has the bundles, besides its own. */
-  static async start(ca: TestCa, path: string, others: readonly TestCa[] = []): Promise<WorkloadSide> {
+  static async start(ca: TestCa, path: string, options: WorkloadSideOptions = {}): Promise<WorkloadSide> {
+    const { others = [], clock, lifetimeMs = 3_600_000 } = options;
     const api = await FakeWorkloadApi.start();
-    api.update({ svids: [await ca.issue(path)], bundles: [ca, ...others].map(({ bundle }) => bundle) });
-    return new WorkloadSide(api, await X509Source.open({ endpoint: api.endpoint }), ca, path, others);
+    const svid = await ca.issue(path, { notAfterMs: Date.now() + lifetimeMs });
+    api.update({ svids: [svid], bundles: [ca, ...others].map(({ bundle }) => bundle) });
+    const source = await X509Source.open({ endpoint: api.endpoint, ...(clock === undefined ? {} : { clock }) });
+    return new WorkloadSide(api, source, ca, path, options);
   }
 
   /** A new SVID, and the source has it. */
-  async rotate(): Promise<void> {
+  async rotate(lifetimeMs = this.#lifetimeMs): Promise<void> {
+    const svid = await this.#ca.issue(this.#path, { notAfterMs: Date.now() + lifetimeMs });
+    await this.#update([svid]);
+  }
+
+  /** From now on it has the bundles of these trust domains, besides its own, and the source knows. */
+  async trust(others: readonly TestCa[]): Promise<void> {
+    this.#others = others;
+    await this.#update(this.source.svids);
+  }
+
+  async #update(svids: readonly X509Svid[]): Promise<void> {
     const changed = new Promise<void>((resolve) => void this.source.onChange(resolve));
-    const bundles = [this.#ca, ...this.#others].map(({ bundle }) => bundle);
-    this.#api.update({ svids: [await this.#ca.issue(this.#path)], bundles });
+    this.#api.update({ svids, bundles: [this.#ca, ...this.#others].map(({ bundle }) => bundle) });
     await changed;
   }
 
