@@ -6,9 +6,8 @@ import type { WatchOptions, WorkloadApiClient } from "../client/workload-api-cli
 import { WorkloadError } from "../errors.ts";
 import { Fetcher, type SourceFetchOptions } from "../tls/fetcher.ts";
 import { LiveState, type SourceHealth, type Unsubscribe } from "./live-state.ts";
-import { clientOf, type SourceOptions } from "./source-options.ts";
 import { setContext } from "./source-context.ts";
-import type { SourceOptions } from "./source-options.ts";
+import { clientOf, type SourceOptions } from "./source-options.ts";
 
 export interface X509SourceOptions extends SourceOptions {
   /**
