@@ -22,8 +22,21 @@ export function keyOf(authorize: Authorizer): string | Authorizer {
   return keys.get(authorize) ?? authorize;
 }
 
-function keyed(authorize: Authorizer, kind: string, of: readonly (string | Authorizer)[]): Authorizer {
+const domains = new WeakMap<Authorizer, readonly string[]>();
+
+/** The trust domains that an authoriser names; a predicate names none. */
+export function trustDomainsOf(authorize: Authorizer): readonly string[] {
+  return domains.get(authorize) ?? [];
+}
+
+function keyed(
+  authorize: Authorizer,
+  kind: string,
+  of: readonly (string | Authorizer)[],
+  trustDomains: readonly string[],
+): Authorizer {
   if (of.every((one) => typeof one === "string")) keys.set(authorize, JSON.stringify([kind, ...of]));
+  domains.set(authorize, [...new Set(trustDomains)]);
   return authorize;
 }
 
@@ -36,19 +49,21 @@ function refused(code: string, reason: string): Authorization {
 /** Exactly this SPIFFE ID; refuses with `ERR_PEER_ID`. Throws `ERR_SPIFFE_ID_…` at once when `expected` is malformed. */
 export function id(expected: SpiffeId | string): Authorizer {
   const wanted = typeof expected === "string" ? SpiffeId.parse(expected) : expected;
-  return keyed((peer) => (peer.equals(wanted) ? allowed : refused("ERR_PEER_ID", `${peer} is not ${wanted}`)), "id", [
-    wanted.toString(),
-  ]);
+  const authorize: Authorizer = (peer) =>
+    peer.equals(wanted) ? allowed : refused("ERR_PEER_ID", `${peer} is not ${wanted}`);
+  return keyed(authorize, "id", [wanted.toString()], [wanted.trustDomain.name]);
 }
 
 /** One of these SPIFFE IDs; refuses with `ERR_PEER_ID`. An empty list accepts nobody. */
 export function oneOf(...expected: readonly (SpiffeId | string)[]): Authorizer {
-  const wanted = new Set(expected.map((one) => (typeof one === "string" ? SpiffeId.parse(one) : one).toString()));
+  const ids = expected.map((one) => (typeof one === "string" ? SpiffeId.parse(one) : one));
+  const wanted = new Set(ids.map((one) => one.toString()));
   const authorize: Authorizer = (peer) =>
     wanted.has(peer.toString())
       ? allowed
       : refused("ERR_PEER_ID", `${peer} is none of the ${wanted.size} accepted ids`);
-  return keyed(authorize, "oneOf", [...wanted].sort());
+  const trustDomains = ids.map(({ trustDomain }) => trustDomain.name);
+  return keyed(authorize, "oneOf", [...wanted].sort(), trustDomains);
 }
 
 /** Any member of this trust domain; refuses with `ERR_PEER_TRUST_DOMAIN`. */
@@ -56,7 +71,7 @@ export function memberOf(trustDomain: TrustDomain | string): Authorizer {
   const wanted = typeof trustDomain === "string" ? TrustDomain.parse(trustDomain) : trustDomain;
   const authorize: Authorizer = (peer) =>
     peer.isMemberOf(wanted) ? allowed : refused("ERR_PEER_TRUST_DOMAIN", `${peer} is not a member of ${wanted.name}`);
-  return keyed(authorize, "memberOf", [wanted.name]);
+  return keyed(authorize, "memberOf", [wanted.name], [wanted.name]);
 }
 
 /**
@@ -73,7 +88,7 @@ export function pathPrefix(prefix: SpiffeId | string): Authorizer {
     if (!decision.allow || peer.equals(wanted) || peer.path.startsWith(`${wanted.path}/`)) return decision;
     return refused("ERR_PEER_PATH", `${peer} is not below ${wanted}`);
   };
-  return keyed(authorize, "pathPrefix", [wanted.toString()]);
+  return keyed(authorize, "pathPrefix", [wanted.toString()], [wanted.trustDomain.name]);
 }
 
 /** Both, in this order; the first refusal counts. */
@@ -85,7 +100,7 @@ export function allOf(...authorizers: readonly [Authorizer, ...Authorizer[]]): A
     }
     return allowed;
   };
-  return keyed(all, "allOf", authorizers.map(keyOf));
+  return keyed(all, "allOf", authorizers.map(keyOf), authorizers.flatMap(trustDomainsOf));
 }
 
 /** At least one; the last refusal counts. */
@@ -98,7 +113,7 @@ export function anyOf(...authorizers: readonly [Authorizer, ...Authorizer[]]): A
     }
     return last;
   };
-  return keyed(any, "anyOf", authorizers.map(keyOf));
+  return keyed(any, "anyOf", authorizers.map(keyOf), authorizers.flatMap(trustDomainsOf));
 }
 
 /** Your own rule. `false` refuses with `ERR_PEER_REFUSED`; what it throws refuses too. */

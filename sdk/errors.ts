@@ -10,6 +10,7 @@ export type WorkloadErrorCode =
   | "ERR_SOURCE_CLOSED"
   | "ERR_SOURCE_EXPIRED"
   | "ERR_PEER_UNAUTHORIZED"
+  | "ERR_TLS_OPTIONS_TRUST_DOMAIN"
   | "ERR_PLAIN_HTTP"
   | "ERR_BEARER_MISSING";
 
@@ -87,6 +88,11 @@ export const workloadErrorSpecs: Readonly<
   ERR_PEER_UNAUTHORIZED: {
     meaning: "The peer proved an identity that `authorize` did not accept.",
     fix: "compare the id in the message with the authoriser",
+  },
+  ERR_TLS_OPTIONS_TRUST_DOMAIN: {
+    meaning:
+      "Options that are bound to one trust domain are asked to accept members of another, or there is no bundle for theirs.",
+    fix: "give `trustDomain` the domain of the server, an authoriser of that domain, and federate with it when it is not ours",
   },
   ERR_PLAIN_HTTP: {
     meaning: "The request, or a redirection that answered it, goes to an address without TLS; it was not sent.",

@@ -33,6 +33,11 @@ export {
   WorkloadApiClient,
   type WorkloadApiClientOptions,
 } from "./client/workload-api-client.ts";
+export { type KafkajsOptions, kafkajsOptions } from "./clients/kafkajs.ts";
+export { type Mysql2Options, mysql2Options } from "./clients/mysql2.ts";
+export { type NodemailerOptions, nodemailerOptions } from "./clients/nodemailer.ts";
+export { type PgOptions, pgOptions } from "./clients/pg.ts";
+export { type ClientTlsOptions, type TlsOptions, tlsOptions } from "./clients/tls-options.ts";
 export { WorkloadError, type WorkloadErrorCode, type WorkloadErrorOptions } from "./errors.ts";
 export type { BearerOptions, BearerRefusal } from "./jwt/authenticate.ts";
 export {

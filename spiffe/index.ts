@@ -27,5 +27,6 @@ export { type EncodeJwtSvidOptions, encodeJwtSvid, type JwtSvidClaims, joinJws }
 export { type ClaimValue, parseJwtSvid, type UnverifiedJwtSvid } from "./svid/jwt/parse.ts";
 export { type VerifiedJwtSvid, type VerifyJwtSvidOptions, verifyJwtSvid } from "./svid/jwt/verify.ts";
 export { type ChainInput, parseCertificates } from "./svid/x509/chain.ts";
+export { checkLeaf } from "./svid/x509/leaf.ts";
 export { type VerifiedX509Svid, type VerifyX509SvidOptions, verifyX509Svid } from "./svid/x509/verify.ts";
 export { type ParseX509SvidOptions, X509Svid, type X509SvidOptions } from "./svid/x509/x509-svid.ts";

@@ -23,6 +23,11 @@ export function rememberPeer(socket: Duplex, peer: Peer): void {
   peers.set(token, peer);
 }
 
+/** @internal For a socket that fronts another. */
+export function rememberSamePeer(front: Duplex, behind: Duplex): void {
+  Object.defineProperty(front, mark, { value: Reflect.get(behind, mark) });
+}
+
 /**
  * @internal For connections that grpc-js takes over: of a call it shows no socket, only the peer's certificate as
  * `getAuthContext()`, and that only when the socket says `authorized`. It was, by us. The certificate is read once per

@@ -1,6 +1,7 @@
 /** TLS 1.3 whose peers are judged by the caller before anything is said. No gRPC: the SDK uses it, too. */
 export { type ConnectTlsOptions, connectVerifiedTls, type VerifiedTls } from "./connect.ts";
 export type { TlsIdentity } from "./context.ts";
+export { createDomainContext, type DomainContextParts } from "./domain-context.ts";
 export {
   type AcceptedTls,
   createVerifiedTlsServer,

@@ -1,0 +1,42 @@
+import type { TLSSocket } from "node:tls";
+import { checkAuthorize } from "../authorize.ts";
+import type { X509Source } from "../source/x509-source.ts";
+import type { VerifiedClientOptions } from "../tls/dial.ts";
+import { connectClient } from "./connect.ts";
+
+interface MailServer {
+  readonly host?: string | undefined;
+  readonly port?: number | string | undefined;
+}
+
+type Opened = (error: Error | null, socket: { readonly connection: TLSSocket; readonly secured: true } | false) => void;
+
+/** Options of `nodemailer`'s SMTP transports. */
+export interface NodemailerOptions {
+  readonly secure: true;
+  readonly getSocket: (server: MailServer, opened: Opened) => void;
+}
+
+/**
+ * For `nodemailer`, to servers that speak TLS at once (port 465, not STARTTLS):
+ * `createTransport({ ...nodemailerOptions(source, { authorize }), host })`, pooled or not. Each connection shows the newest
+ * SVID; not one byte goes to a server that was not verified against the bundle of its own trust domain and authorised.
+ * Host names play no part.
+ *
+ * @throws TypeError when `authorize` is missing. Sending fails with WorkloadError ERR_SOURCE_…; ServiceError
+ * ERR_CONNECT_FAILED, ERR_PEER_NOT_VERIFIED
+ */
+export function nodemailerOptions(source: X509Source, options: VerifiedClientOptions): NodemailerOptions {
+  checkAuthorize(options, "nodemailerOptions");
+  const { authorize } = options;
+  return {
+    secure: true,
+    getSocket: ({ host = "localhost", port = 465 }, opened) => {
+      const { signal } = new AbortController();
+      connectClient(source, authorize, { host, port: Number(port), signal }).then(
+        (connection) => opened(null, { connection, secured: true }),
+        (error: unknown) => opened(error instanceof Error ? error : new Error(String(error)), false),
+      );
+    },
+  };
+}

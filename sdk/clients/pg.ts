@@ -1,0 +1,63 @@
+import type { Socket } from "node:net";
+import { checkAuthorize } from "../authorize.ts";
+import type { X509Source } from "../source/x509-source.ts";
+import type { VerifiedClientOptions } from "../tls/dial.ts";
+import { connectClient, readPlain, refusedTls } from "./connect.ts";
+import { DeferredSocket } from "./deferred-socket.ts";
+
+/** Options of `pg`'s Client and Pool. */
+export interface PgOptions {
+  readonly stream: () => Socket;
+  /** pg itself begins no TLS: `stream` does. */
+  readonly ssl: false;
+}
+
+/**
+ * For `pg`: `new Pool({ ...pgOptions(source, { authorize }), host, database, user })`. Each connection shows the newest
+ * SVID; not one byte of PostgreSQL's protocol, but the question for TLS, goes to a server that was not verified against
+ * the bundle of its own trust domain and authorised. Host names play no part. Leave `ssl` and `sslmode` out: with them no
+ * connection comes about. For pg's JavaScript client only: `pg.native` does not ask for streams.
+ *
+ * @throws TypeError when `authorize` is missing, or when NODE_PG_FORCE_NATIVE is set. Clients fail with WorkloadError
+ * ERR_SOURCE_…; ServiceError ERR_CONNECT_FAILED, ERR_PEER_NOT_VERIFIED
+ */
+export function pgOptions(source: X509Source, options: VerifiedClientOptions): PgOptions {
+  checkAuthorize(options, "pgOptions");
+  if (process.env["NODE_PG_FORCE_NATIVE"] !== undefined) {
+    throw new TypeError("pgOptions works with the JavaScript client of pg; NODE_PG_FORCE_NATIVE chooses another");
+  }
+  return { stream: () => new PgSocket(source, options), ssl: false };
+}
+
+class PgSocket extends DeferredSocket {
+  readonly #source: X509Source;
+  readonly #options: VerifiedClientOptions;
+
+  constructor(source: X509Source, options: VerifiedClientOptions) {
+    super();
+    this.#source = source;
+    this.#options = options;
+  }
+
+  /** pg's way to begin: `connect(port, host)`. */
+  override connect(...[port, host]: readonly unknown[]): this {
+    if (typeof port !== "number") {
+      this.destroy(new TypeError("PostgreSQL speaks TLS over TCP only: give a host and a port"));
+      return this;
+    }
+    const where = { port, host: typeof host === "string" ? host : "localhost" };
+    this.open(
+      connectClient(this.#source, this.#options.authorize, { ...where, signal: this.signal, negotiate: askForTls }),
+    );
+    return this;
+  }
+}
+
+/** SSLRequest of PostgreSQL's frontend/backend protocol: length and code. The answer is one byte. */
+const sslRequest = Buffer.from("0000000804d2162f", "hex");
+
+async function askForTls(socket: Socket): Promise<void> {
+  socket.write(sslRequest);
+  const answer = await readPlain(socket, (from): Buffer | undefined => from.read(1) ?? undefined);
+  if (answer.toString("latin1") !== "S") throw refusedTls("does not speak TLS");
+}

@@ -1,0 +1,92 @@
+import type { PeerCertificate, SecureContext } from "node:tls";
+import { Certificate } from "../../certs/index.ts";
+import { checkLeaf, TrustDomain } from "../../spiffe/index.ts";
+import { createDomainContext } from "../../transport/tls/index.ts";
+import { checkAuthorize, decide, trustDomainsOf } from "../authorize.ts";
+import { WorkloadError } from "../errors.ts";
+import type { IdentitySource } from "../source/identity-source.ts";
+import type { X509Source } from "../source/x509-source.ts";
+import type { VerifiedClientOptions } from "../tls/dial.ts";
+
+export interface ClientTlsOptions extends VerifiedClientOptions {
+  /** The servers' trust domain. Default: that of the source's SVID. */
+  readonly trustDomain?: TrustDomain | string;
+}
+
+/** Options of `tls.connect`. */
+export interface TlsOptions {
+  /** The newest SVID, and as roots the newest bundle of the trust domain, for each connection anew. */
+  readonly secureContext: SecureContext;
+  readonly checkServerIdentity: (host: string, certificate: PeerCertificate) => Error | undefined;
+  readonly rejectUnauthorized: true;
+  /** No certificate, so that a library that does not pass `secureContext` on trusts nobody. */
+  readonly ca: string;
+}
+
+/**
+ * TLS options for client libraries that hand them to `tls.connect` as they are and have no place for a connection of ours:
+ * `ioredis` (`tls`), `mongodb`, `@nats-io/transport-node` (`tls`), `nodemailer` with STARTTLS (`tls`). OpenSSL decides
+ * on the chain there, so the options are bound to **one** trust domain, the authorities of whose bundle are its roots;
+ * `authorize` decides on the SPIFFE ID. Host names play no part. TLS 1.3 only, and no session is ever resumed, since one
+ * that is would not be authorised. The same object serves for all connections: each takes what is the newest then.
+ *
+ * Such a library must pass on `secureContext`, `checkServerIdentity` and `rejectUnauthorized`; one that does not pass on
+ * the first reaches nobody, **one that passes on the first and not the second would let each member of the trust domain
+ * be the server**: use a library only that docs/sdk-clients.md names or that you have seen refuse the wrong id.
+ *
+ * @throws TypeError when `authorize` is missing; WorkloadError ERR_TLS_OPTIONS_TRUST_DOMAIN when `authorize` names another trust
+ * domain or the source has no bundle for it, ERR_SOURCE_…. Connections fail with WorkloadError ERR_SOURCE_…,
+ * ERR_PEER_UNAUTHORIZED, SpiffeError ERR_X509_SVID_…, and OpenSSL's code when the chain does not verify
+ */
+export function tlsOptions(source: X509Source, options: ClientTlsOptions): TlsOptions {
+  checkAuthorize(options, "tlsOptions");
+  const { authorize, trustDomain: named = source.svid.id.trustDomain } = options;
+  const trustDomain = typeof named === "string" ? TrustDomain.parse(named) : named;
+  checkBinding(source, trustDomain, options);
+  return {
+    secureContext: createDomainContext(() => ({
+      identity: identityOf(source),
+      roots: source.get(trustDomain)?.x509Authorities.map(({ certificate }) => certificate.der) ?? [],
+    })),
+    checkServerIdentity: (_host, { raw }) => {
+      try {
+        // Throws when it is gone or expired.
+        void source.svid;
+        const peer = checkLeaf(Certificate.parse(raw));
+        if (!peer.isMemberOf(trustDomain)) {
+          throw new WorkloadError("ERR_PEER_UNAUTHORIZED", `${peer} is not a member of ${trustDomain.name}`);
+        }
+        const decision = decide(authorize, peer);
+        if (decision.allow) return undefined;
+        return new WorkloadError("ERR_PEER_UNAUTHORIZED", decision.reason, { reason: decision.code });
+      } catch (error) {
+        return error instanceof Error ? error : new Error(String(error));
+      }
+    },
+    rejectUnauthorized: true,
+    ca: "none: the secure context has them",
+  };
+}
+
+/** Without an identity the connection is refused by `checkServerIdentity`, which can say why. */
+function identityOf(
+  source: IdentitySource,
+): { readonly chain: Uint8Array[]; readonly key: X509Source["svid"]["key"] } | undefined {
+  try {
+    const { chain, key } = source.svid;
+    return { chain: chain.map(({ der }) => der), key };
+  } catch {
+    return undefined;
+  }
+}
+
+function checkBinding(source: IdentitySource, trustDomain: TrustDomain, { authorize }: ClientTlsOptions): void {
+  const others = trustDomainsOf(authorize).filter((name) => name !== trustDomain.name);
+  if (others.length > 0) {
+    const text = `these options are bound to ${trustDomain.name}, and \`authorize\` names ${others.join(", ")}`;
+    throw new WorkloadError("ERR_TLS_OPTIONS_TRUST_DOMAIN", text);
+  }
+  if (source.get(trustDomain) === undefined) {
+    throw new WorkloadError("ERR_TLS_OPTIONS_TRUST_DOMAIN", `there is no bundle for ${trustDomain.name}`);
+  }
+}
