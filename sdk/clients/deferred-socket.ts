@@ -57,10 +57,6 @@ export class DeferredSocket extends Socket {
     this.#inner = inner;
     rememberSamePeer(this, inner);
     Reflect.set(this, "connecting", false);
-    const { timeout } = this;
-    super.setTimeout(0);
-    if (timeout !== undefined) inner.setTimeout(timeout);
-    inner.on("timeout", () => this.emit("timeout"));
     inner.on("data", (chunk: Buffer) => {
       if (!this.push(this.incoming(chunk))) inner.pause();
     });
@@ -110,13 +106,6 @@ export class DeferredSocket extends Socket {
     this.#abort.abort(error ?? new Error("the socket was closed"));
     this.#inner?.destroy();
     super._destroy(error, done);
-  }
-
-  override setTimeout(ms: number, onTimeout?: () => void): this {
-    if (this.#inner === undefined) return super.setTimeout(ms, onTimeout);
-    if (onTimeout !== undefined) this.once("timeout", onTimeout);
-    this.#inner.setTimeout(ms);
-    return this;
   }
 
   override setNoDelay(): this {

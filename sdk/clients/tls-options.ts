@@ -1,7 +1,7 @@
 import type { PeerCertificate, SecureContext } from "node:tls";
 import { Certificate } from "../../certs/index.ts";
 import { checkLeaf, TrustDomain } from "../../spiffe/index.ts";
-import { createDomainContext } from "../../transport/tls/index.ts";
+import { createDomainContext, type DomainContextParts } from "../../transport/tls/index.ts";
 import { checkAuthorize, decide, trustDomainsOf } from "../authorize.ts";
 import { WorkloadError } from "../errors.ts";
 import type { IdentitySource } from "../source/identity-source.ts";
@@ -44,10 +44,7 @@ export function tlsOptions(source: X509Source, options: ClientTlsOptions): TlsOp
   const trustDomain = typeof named === "string" ? TrustDomain.parse(named) : named;
   checkBinding(source, trustDomain, options);
   return {
-    secureContext: createDomainContext(() => ({
-      identity: identityOf(source),
-      roots: source.get(trustDomain)?.x509Authorities.map(({ certificate }) => certificate.der) ?? [],
-    })),
+    secureContext: createDomainContext(newestParts(source, trustDomain)),
     checkServerIdentity: (_host, { raw }) => {
       try {
         // Throws when it is gone or expired.
@@ -68,16 +65,20 @@ export function tlsOptions(source: X509Source, options: ClientTlsOptions): TlsOp
   };
 }
 
-/** Without an identity the connection is refused by `checkServerIdentity`, which can say why. */
-function identityOf(
-  source: IdentitySource,
-): { readonly chain: Uint8Array[]; readonly key: X509Source["svid"]["key"] } | undefined {
-  try {
-    const { chain, key } = source.svid;
-    return { chain: chain.map(({ der }) => der), key };
-  } catch {
-    return undefined;
-  }
+/**
+ * When the identity is gone the last roots stay, and the connection is refused by `checkServerIdentity`, which can say why.
+ */
+function newestParts(source: IdentitySource, trustDomain: TrustDomain): () => DomainContextParts {
+  let roots: readonly Uint8Array[] = [];
+  return () => {
+    try {
+      const { chain, key } = source.svid;
+      roots = source.get(trustDomain)?.x509Authorities.map(({ certificate }) => certificate.der) ?? [];
+      return { identity: { chain: chain.map(({ der }) => der), key }, roots };
+    } catch {
+      return { identity: undefined, roots };
+    }
+  };
 }
 
 function checkBinding(source: IdentitySource, trustDomain: TrustDomain, { authorize }: ClientTlsOptions): void {

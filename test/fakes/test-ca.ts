@@ -5,6 +5,8 @@ import { TestAuthority } from "./test-authority.ts";
 export interface TestSvidOptions {
   readonly hint?: string;
   readonly dnsNames?: readonly string[];
+  /** What no CA should issue: a name in a trust domain that is not its own. */
+  readonly trustDomain?: TrustDomain;
   /** Milliseconds. */
   readonly notBeforeMs?: number;
   readonly notAfterMs?: number;
@@ -39,8 +41,9 @@ export class TestCa {
       notAfterMs = Date.now() + 3_600_000,
       hint = "",
       dnsNames = [],
+      trustDomain = this.trustDomain,
     } = options;
-    const id = SpiffeId.of(this.trustDomain, path);
+    const id = SpiffeId.of(trustDomain, path);
     const { chainDer, keyDer } = this.#authority.x509Svid(id, { notBeforeMs, notAfterMs }, dnsNames);
     return Promise.resolve(X509Svid.parse({ chainDer, keyDer, hint }));
   }
