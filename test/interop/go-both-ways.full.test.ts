@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { describe } from "node:test";
 import { fileURLToPath } from "node:url";
 import { speaksBothWays } from "./both-ways.ts";
+import { httpsBothWays } from "./go-https.ts";
 
 describe("our SDK and go-spiffe", () => {
   speaksBothWays({
@@ -15,5 +16,6 @@ describe("our SDK and go-spiffe", () => {
     },
     denied: /PermissionDenied.*no identity issued/,
     waitsForEntry: true,
+    also: httpsBothWays,
   });
 });

@@ -20,6 +20,6 @@ describe("our SDK and java-spiffe", () => {
       return { command: "java", args: ["-cp", `${classes}:${join(jars, "*")}`, "Workload"] };
     },
     denied: /PERMISSION_DENIED.*no identity issued/,
-    waitsForEntry: false,
+    waitsForEntry: true,
   });
 });

@@ -11,6 +11,7 @@ import {
   type Peer,
   peerOf,
   X509Source,
+  type X509SourceOptions,
 } from "../../sdk/index.ts";
 
 /** The workload on our SDK: sources, a server and calls that speak the lines of README.md. */
@@ -29,10 +30,10 @@ export class OurSide implements AsyncDisposable {
     this.jwt = jwt;
   }
 
-  static async open(socket: string): Promise<OurSide> {
+  static async open(socket: string, options: X509SourceOptions = {}): Promise<OurSide> {
     const endpoint = `unix://${socket}`;
     return new OurSide(
-      await X509Source.open({ endpoint }),
+      await X509Source.open({ endpoint, ...options }),
       await BundleSource.open({ endpoint }),
       await JwtSource.open({ endpoint }),
     );
@@ -99,7 +100,7 @@ export class Line {
   }
 }
 
-async function listen(server: Server): Promise<string> {
+export async function listen(server: Server): Promise<string> {
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   const address = server.address();
   if (address === null || typeof address === "string") throw new Error("the server does not listen on TCP");

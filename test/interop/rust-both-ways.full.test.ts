@@ -22,6 +22,6 @@ describe("our SDK and the crates spiffe and spiffe-rustls", () => {
       return { command: join(target, "debug", "workload"), args: [] };
     },
     denied: /no identity issued|PermissionDenied/i,
-    waitsForEntry: false,
+    waitsForEntry: true,
   });
 });
