@@ -83,7 +83,7 @@ describe("closeWhen", () => {
       const byClient = await connect(stranger, db, { server: {}, client: watch });
       const all = [kept, ignored, byServer, byClient];
       for (const { ask } of all) assert.equal(await ask(), "x");
-      await db.trust([two]);
+      await db.trust([two, await TestCa.create("three.test")]);
       await settle();
       // source.fetch gives its connections up at each change anyway.
       if (name !== "source.fetch")
