@@ -13,10 +13,15 @@ export type CliErrorCode =
   | "ERR_NOT_CONFIRMED"
   | "ERR_OTHER_DAEMON"
   | "ERR_OTHER_TRUST_DOMAIN"
-  | "ERR_MIRROR_STATE";
+  | "ERR_MIRROR_STATE"
+  | "ERR_DEV_NOT_STARTED";
 
 /** Code → meaning and fix, for docs/errors.md. */
 export const cliErrorSpecs: Readonly<Record<CliErrorCode, { readonly meaning: string; readonly fix: string }>> = {
+  ERR_DEV_NOT_STARTED: {
+    meaning: "What countersign dev starts in the background ended before it served; the end of its log is shown.",
+    fix: "run countersign dev without --env to see it start",
+  },
   ERR_USAGE: {
     meaning: "The command line is not one that countersign knows, or the value of a flag is not legal.",
     fix: "add --help to the command for its flags and examples",

@@ -4,6 +4,7 @@ import { addApiCommands } from "./commands/api.ts";
 import { addAuthorityCommands } from "./commands/authority.ts";
 import { addBundleCommands } from "./commands/bundle.ts";
 import { addCompletionCommand } from "./commands/completion.ts";
+import { addDevCommand } from "./commands/dev.ts";
 import { addEntryCommands } from "./commands/entry.ts";
 import { addFederationCommands } from "./commands/federation.ts";
 import { addLoggerCommands } from "./commands/logger.ts";
@@ -73,6 +74,7 @@ export function createProgram(context: CommandContext, finish: (code: number) =>
   addMintCommands(program, context);
   addApiCommands(program, context, finish);
   addMigrateCommands(program, context, finish);
+  addDevCommand(program, context, finish);
   addCompletionCommand(program, context);
   return program;
 }

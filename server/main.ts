@@ -78,7 +78,7 @@ export async function runServer(program: ServerProgram): Promise<number> {
     for (const warning of configWarnings(config)) logger.warn({}, warning);
     {
       await using adapters = new AsyncDisposableStack();
-      await using running = await start(config, program, { logger, metrics, adapters });
+      await using running = await startOnHost(config, program, { logger, metrics, adapters });
       server = running;
       await using background = new TaskGroup((error) => stop.reject(error));
       await using _status = await listenHealth(config, running, metrics);
@@ -97,7 +97,7 @@ export async function runServer(program: ServerProgram): Promise<number> {
   }
 }
 
-interface Host {
+export interface ServerHost {
   readonly logger: HostLogger;
   readonly metrics: HostMetrics;
   /** Closed after the server. */
@@ -112,7 +112,8 @@ function makeDataDirectory(path: string): void {
   }
 }
 
-async function start(config: ServerConfig, program: ServerProgram, host: Host): Promise<Server> {
+/** The server with its real adapters, as a part of this process: of `server run`, and of `countersign dev`. */
+export async function startOnHost(config: ServerConfig, program: ServerProgram, host: ServerHost): Promise<Server> {
   const { logger, metrics, adapters } = host;
   const [clock, random] = [systemClock, systemRandom];
   const { trustDomain, dataDir } = config;
