@@ -32,3 +32,4 @@ export type { Extension } from "./x509/extensions.ts";
 export type { GeneralName } from "./x509/general-names.ts";
 export type { KeyUsage } from "./x509/key-usage.ts";
 export { type DistinguishedName, nameAttributes, nameDer, nameText } from "./x509/name.ts";
+export type { NameConstraints, Subtree } from "./x509/name-constraints.ts";

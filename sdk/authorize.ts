@@ -6,8 +6,18 @@ import { SpiffeId, TrustDomain } from "../spiffe/index.ts";
  * `ERR_PEER_PATH`, `ERR_PEER_REFUSED`.
  */
 export type Authorization =
-  | { readonly allow: true }
-  | { readonly allow: false; readonly code: string; readonly reason: string };
+  | {
+      /** The peer may talk to us. */
+      readonly allow: true;
+    }
+  | {
+      /** It may not. */
+      readonly allow: false;
+      /** Stable, for programs. */
+      readonly code: string;
+      /** For people; it may name the peer. */
+      readonly reason: string;
+    };
 
 /**
  * Decides whether a peer, whose SVID was verified against its own trust domain's bundle, may talk to us. There is no

@@ -14,7 +14,9 @@ export type WorkloadErrorCode =
   | "ERR_PLAIN_HTTP"
   | "ERR_BEARER_MISSING";
 
+/** What is known beside code and message. */
 export interface WorkloadErrorOptions {
+  /** The error underneath. */
   readonly cause?: unknown;
   /** gRPC status number of the Workload API's answer. */
   readonly grpcStatus?: number;
@@ -30,12 +32,18 @@ export interface WorkloadErrorOptions {
  * `grpcStatus`, `reason` and `fix` are set when the error is an answer of the Workload API.
  */
 export class WorkloadError extends Error {
+  /** Always `WorkloadError`. */
   override readonly name = "WorkloadError";
+  /** What happened; stable, so switch on it and not on the message. */
   readonly code: WorkloadErrorCode;
+  /** gRPC status number of the Workload API's answer. */
   readonly grpcStatus: number | undefined;
+  /** ErrorInfo reason of the Workload API's answer, or the code of the authoriser that refused. */
   readonly reason: string | undefined;
+  /** What to do about it, when the agent said so. */
   readonly fix: string | undefined;
 
+  /** `message` and `options` must hold no key material and no token. */
   constructor(code: WorkloadErrorCode, message: string, options: WorkloadErrorOptions = {}) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
     this.code = code;

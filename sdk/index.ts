@@ -2,15 +2,40 @@
  * `@countersign/workload`: identities for Node services from a SPIFFE Workload API, and mutual TLS with them that cannot
  * be used unsafely.
  */
+export type {
+  Certificate,
+  Extension,
+  GeneralName,
+  KeyUsage,
+  NameConstraints,
+  SignatureAlgorithm,
+  Subtree,
+} from "../certs/index.ts";
 export { type Clock, type Random, Secret, type Timer } from "../runtime/core/index.ts";
 export {
   BundleMap,
+  type BundleSource as BundleLookup,
+  type ChainInput,
+  type ClaimValue,
+  type JwtAuthority,
+  type JwtAuthorityParts,
+  type ParsedBundle,
+  type ParsedBundleMap,
+  type ParseX509SvidOptions,
+  type SkippedKey,
+  type SkippedKeyOf,
+  type SkipReason,
   SpiffeBundle,
+  type SpiffeBundleParts,
   SpiffeError,
+  type SpiffeErrorCode,
   SpiffeId,
   TrustDomain,
   type VerifiedJwtSvid,
+  type X509Authority,
+  type X509AuthorityParts,
   X509Svid,
+  type X509SvidOptions,
 } from "../spiffe/index.ts";
 export {
   type Authorization,
@@ -74,5 +99,5 @@ export {
 } from "./tls/http2.ts";
 export { createHttpsAgent, type HttpsAgentOptions } from "./tls/https-agent.ts";
 export { createHttpsServer, type HttpsServerOptions, httpsServerFactory } from "./tls/https-server.ts";
-export { type Peer, peerOf } from "./tls/peers.ts";
+export { type GrpcAuthContext, type GrpcCall, type Peer, peerOf } from "./tls/peers.ts";
 export { type ConnectTlsOptions, connectTls, createTlsServer, type TlsServerOptions } from "./tls/tls.ts";

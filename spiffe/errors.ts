@@ -215,11 +215,15 @@ export const spiffeErrorSpecs = {
   },
 } as const satisfies Record<string, SpiffeErrorSpec>;
 
+/** A code explained. */
 export interface SpiffeErrorSpec {
+  /** What happened. */
   readonly meaning: string;
+  /** What to do about it. */
   readonly fix: string;
 }
 
+/** Stable; see docs/errors.md. */
 export type SpiffeErrorCode = keyof typeof spiffeErrorSpecs;
 
 /**
@@ -227,9 +231,12 @@ export type SpiffeErrorCode = keyof typeof spiffeErrorSpecs;
  * character of what was given, so they can be shown to whoever sent it.
  */
 export class SpiffeError extends Error {
+  /** Always `SpiffeError`. */
   override readonly name = "SpiffeError";
+  /** What is wrong; stable, so switch on it and not on the message. */
   readonly code: SpiffeErrorCode;
 
+  /** `message` must quote nothing secret. */
   constructor(code: SpiffeErrorCode, message: string, options?: { readonly cause?: unknown }) {
     super(message, options);
     this.code = code;

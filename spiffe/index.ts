@@ -1,7 +1,13 @@
-export { BundleMap, type ParsedBundleMap } from "./bundle/bundle-map.ts";
+export { BundleMap, type ParsedBundleMap, type SkippedKeyOf } from "./bundle/bundle-map.ts";
 export { JwtAuthority, type JwtAuthorityParts } from "./bundle/jwt-authority.ts";
 export type { SkippedKey, SkipReason } from "./bundle/read-jwks.ts";
-export { type ParsedBundle, SpiffeBundle, type SpiffeBundleParts, type X509Authority } from "./bundle/spiffe-bundle.ts";
+export {
+  type ParsedBundle,
+  SpiffeBundle,
+  type SpiffeBundleParts,
+  type X509Authority,
+  type X509AuthorityParts,
+} from "./bundle/spiffe-bundle.ts";
 export { decodeBase64, encodeBase64 } from "./encoding/base64.ts";
 export {
   isJsonArray,

@@ -37,30 +37,43 @@ const processed: ReadonlySet<string> = new Set([
  * (`publicKey()` throws, `isSignedBy` is false).
  */
 export class Certificate {
+  /** The whole certificate. */
   readonly der: Uint8Array;
+  /** The part that is signed (TBSCertificate). */
   readonly tbsDer: Uint8Array;
   /** Decimal. */
   readonly serialNumber: string;
+  /** Name of the issuer, DER. */
   readonly issuerDer: Uint8Array;
+  /** Name of the subject, DER; two bytes when it is empty. */
   readonly subjectDer: Uint8Array;
   /** Milliseconds since 1970; valid from this instant … */
   readonly notBefore: number;
   /** … to this one, inclusive (RFC 5280 §4.1.2.5). */
   readonly notAfter: number;
+  /** SubjectPublicKeyInfo. */
   readonly spkiDer: Uint8Array;
   /** `undefined`: an algorithm that is not accepted. */
   readonly signatureAlgorithm: SignatureAlgorithm | undefined;
+  /** The signature's bytes, without the BIT STRING around them. */
   readonly signature: Uint8Array;
+  /** All alternative names, in their order. */
   readonly subjectAltNames: readonly GeneralName[];
+  /** Those that are URIs: an X509-SVID has exactly one (X509-SVID §2). */
   readonly uriSans: readonly string[];
+  /** Those that are DNS names. */
   readonly dnsSans: readonly string[];
   /** 4 or 16 bytes each. */
   readonly ipSans: readonly Uint8Array[];
+  /** Basic constraints: may sign certificates. */
   readonly isCa: boolean;
+  /** How many intermediates may follow; `undefined`: not limited, or no CA. */
   readonly pathLength: number | undefined;
+  /** `undefined`: no such extension. */
   readonly keyUsage: ReadonlySet<KeyUsage> | undefined;
   /** Object identifiers. */
   readonly extendedKeyUsage: readonly string[] | undefined;
+  /** `undefined`: no such extension. */
   readonly nameConstraints: NameConstraints | undefined;
   /** Lower-case hex. */
   readonly subjectKeyId: string | undefined;
@@ -137,6 +150,7 @@ export class Certificate {
     return this.#key().key;
   }
 
+  /** The subject has no names; then the critical alternative names are the only ones (RFC 5280 §4.1.2.6). */
   get isEmptySubject(): boolean {
     return this.subjectDer.length === 2;
   }
@@ -146,6 +160,7 @@ export class Certificate {
     return equalBytes(this.issuerDer, this.subjectDer);
   }
 
+  /** The extension of this object identifier, raw. */
   extension(id: string): Extension | undefined {
     return this.#extensions.get(id);
   }
@@ -155,6 +170,7 @@ export class Certificate {
     return nameText(this.subjectDer);
   }
 
+  /** RFC 4514, for people. */
   issuerText(): string {
     return nameText(this.issuerDer);
   }
@@ -168,6 +184,7 @@ export class Certificate {
     return verifyByType(this.signatureAlgorithm, this.tbsDer, issuer.#key(), this.signature);
   }
 
+  /** Whether the bytes are the same. */
   equals(other: Certificate): boolean {
     return equalBytes(this.der, other.der);
   }

@@ -4,7 +4,9 @@ import { contextConstructed, contextPrimitive } from "../der/tags.ts";
 import { CertsError } from "../errors.ts";
 import { certsLimits } from "../limits.ts";
 
+/** An extension of a certificate (RFC 5280 §4.2). */
 export interface Extension {
+  /** Whoever does not know it must refuse the certificate. */
   readonly critical: boolean;
   /** Content of the extnValue OCTET STRING. */
   readonly value: Uint8Array;

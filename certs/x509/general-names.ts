@@ -18,8 +18,11 @@ export const generalNameTag = {
 
 const known: ReadonlySet<number> = new Set(Object.values(generalNameTag));
 
+/** One alternative name (RFC 5280 §4.2.1.6). */
 export interface GeneralName {
+  /** Its kind: 0x86 a URI, 0x82 a DNS name, 0x87 an IP address. */
   readonly tag: number;
+  /** Its bytes: ASCII text, or 4 or 16 bytes of an address. */
   readonly value: Uint8Array;
 }
 

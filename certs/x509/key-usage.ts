@@ -15,6 +15,7 @@ const bits = [
   "decipherOnly",
 ] as const;
 
+/** What the key of a certificate is for (RFC 5280 §4.2.1.3). */
 export type KeyUsage = (typeof bits)[number];
 
 /** Throws ERR_DER_…; a named bit list has no trailing zero bits (X.690 §11.2.2), and at least one bit is set. */

@@ -6,13 +6,26 @@ import { type GeneralName, generalNameTag, visibleAscii } from "./general-names.
 
 /** RFC 5280 §4.2.1.10; text bases are in lower case. */
 export interface NameConstraints {
+  /** Names of these kinds must be below one of these. */
   readonly permitted: readonly Subtree[];
+  /** No name may be below one of these. */
   readonly excluded: readonly Subtree[];
 }
 
+/** Names of one kind and from one base down. */
 export type Subtree =
-  | { readonly kind: "uri" | "dns"; readonly base: string }
-  | { readonly kind: "other"; readonly tag: number };
+  | {
+      /** Names that are text. */
+      readonly kind: "uri" | "dns";
+      /** A host, in lower case, and what is below it as RFC 5280 §4.2.1.10 has it for the kind. */
+      readonly base: string;
+    }
+  | {
+      /** Names of another kind: whatever has one is refused when it is constrained. */
+      readonly kind: "other";
+      /** As `GeneralName.tag`. */
+      readonly tag: number;
+    };
 
 /** Throws ERR_DER_…. */
 export function parseNameConstraints(extensionValue: Uint8Array): NameConstraints {

@@ -13,6 +13,7 @@ export interface Clock {
   sleep(delayMs: number, options?: { readonly signal?: AbortSignal }): Promise<void>;
 }
 
+/** A task that a `Clock` will run. */
 export interface Timer {
   /** Idempotent; after it the task does not run. */
   cancel(): void;

@@ -14,25 +14,33 @@ import { WorkloadError } from "../errors.ts";
 import { openWorkloadChannel, type WorkloadChannel } from "./channel.ts";
 import { legal, readJwtBundles, readX509Bundles, readX509Context, type X509Context } from "./read-context.ts";
 
+/** Where a `WorkloadApiClient` connects to. */
 export interface WorkloadApiClientOptions {
   /** `unix:///path` or `tcp://ip:port`. Default: `SPIFFE_ENDPOINT_SOCKET`, which is not looked at when this is given. */
   readonly endpoint?: string;
+  /** For the waiting between tries; in tests, a clock of the testing kit. Default: the system's. */
   readonly clock?: Clock;
+  /** For the jitter of that waiting. Default: the system's. */
   readonly random?: Random;
 }
 
+/** What each single call takes. */
 export interface CallOptions {
+  /** Ends the call, which rejects with `signal.reason`. */
   readonly signal?: AbortSignal;
   /** Milliseconds; default none. */
   readonly timeoutMs?: number;
 }
 
+/** What each watch takes. */
 export interface WatchOptions {
+  /** Ends the watch. */
   readonly signal?: AbortSignal;
   /** Hears of each problem the watch recovers from by itself, with the delay before the next try. */
   readonly onProblem?: (problem: WorkloadError, retryInMs: number) => void;
 }
 
+/** Which JWT-SVIDs are wanted (SPIFFE_Workload_API §6.2.1). */
 export interface JwtSvidOptions extends CallOptions {
   /** At least one, none empty. */
   readonly audience: readonly string[];
@@ -40,15 +48,21 @@ export interface JwtSvidOptions extends CallOptions {
   readonly spiffeId?: SpiffeId | string;
 }
 
+/** A JWT-SVID as the Workload API gave it (SPIFFE_Workload_API §6.2.1); not verified: it is one's own. */
 export interface FetchedJwtSvid {
+  /** Whose token it is, as the Workload API names it. */
   readonly id: SpiffeId;
   /** The token: a bearer credential, keep it out of logs. */
   readonly token: string;
+  /** The operator's text about what this identity is for; `""` when none. */
   readonly hint: string;
 }
 
+/** A JWT-SVID that the Workload API found valid (SPIFFE_Workload_API §6.2.3). */
 export interface ValidatedJwtSvid {
+  /** The subject: who the token is about. */
   readonly id: SpiffeId;
+  /** Its claims. Numbers are doubles, since they come as google.protobuf.Struct. */
   readonly claims: Readonly<Record<string, unknown>>;
 }
 
@@ -138,6 +152,7 @@ export class WorkloadApiClient implements AsyncDisposable {
     this.#channel.close();
   }
 
+  /** As `close`. */
   [Symbol.asyncDispose](): Promise<void> {
     this.close();
     return Promise.resolve();

@@ -27,13 +27,20 @@ export function callerOf(request: object): VerifiedJwtSvid {
 
 /** What of a request is used: its Authorization header and nothing else, so no token in a query or a body counts. */
 export interface BearerRequest {
-  readonly headers: { readonly authorization?: string | undefined };
+  /** In lower case, as node:http and fastify have them. */
+  readonly headers: {
+    /** `Bearer <JWT-SVID>` is looked for. */
+    readonly authorization?: string | undefined;
+  };
 }
 
 /** What of a response is used. */
 export interface BearerResponse {
+  /** Set to the answer's status. */
   statusCode: number;
+  /** Sets a header of the answer. */
   setHeader(name: string, value: string): unknown;
+  /** Sends the answer. */
   end(body: string): unknown;
 }
 
@@ -69,8 +76,11 @@ export function bearerMiddleware(
 
 /** What of fastify's reply is used. */
 export interface BearerReply {
+  /** Sets the answer's status. */
   code(status: number): unknown;
+  /** Sets a header of the answer. */
   header(name: string, value: string): unknown;
+  /** Sends the answer. */
   send(body: unknown): unknown;
 }
 

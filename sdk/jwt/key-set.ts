@@ -3,8 +3,11 @@ import { type BundleSource, parseJwtSvid, SpiffeError, type TrustDomain } from "
 
 /** What jose hands to a key function: the parts of the token, still encoded. */
 export interface JwsInput {
+  /** The header, base64url. */
   readonly protected?: string;
+  /** The payload, base64url. */
   readonly payload: string | Uint8Array;
+  /** The signature, base64url. */
   readonly signature: string;
 }
 

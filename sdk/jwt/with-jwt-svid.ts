@@ -2,6 +2,7 @@ import type { SpiffeId } from "../../spiffe/index.ts";
 import { WorkloadError } from "../errors.ts";
 import type { JwtSource } from "../source/jwt-source.ts";
 
+/** Which token goes with the requests. */
 export interface WithJwtSvidOptions {
   /** The name of the service that is called, as its validator knows it. There is no default. */
   readonly audience: string | readonly string[];
@@ -14,6 +15,7 @@ export type FetchLike<Answer> = (url: string, init: FetchInit) => Promise<Answer
 
 /** Options of the global `fetch`, headers as an object. */
 export interface FetchInit extends Omit<RequestInit, "headers"> {
+  /** By name; none may be `authorization`. */
   readonly headers?: Record<string, string>;
 }
 

@@ -5,6 +5,7 @@ import { WorkloadError } from "../errors.ts";
 import { LiveState, type SourceHealth, type Unsubscribe } from "./live-state.ts";
 import { clientOf, type SourceOptions } from "./source-options.ts";
 
+/** What `BundleSource.open` takes. */
 export interface BundleSourceOptions extends SourceOptions {
   /** Which bundles are wanted; `open` waits for each of them. Default: both. */
   readonly kinds?: readonly [BundleKind, ...BundleKind[]];
@@ -13,6 +14,7 @@ export interface BundleSourceOptions extends SourceOptions {
 /** Bundles that verify X509-SVIDs, and bundles that verify JWT-SVIDs. */
 export type BundleKind = "x509" | "jwt";
 
+/** What a service that verifies tokens says about itself. */
 export interface ValidateJwtSvidOptions {
   /**
    * The name or names by which callers address this service; one of them must be an audience of the token, exactly and
@@ -127,6 +129,7 @@ export class BundleSource implements AsyncDisposable {
     await Promise.all(closed);
   }
 
+  /** As `close`, for `await using`. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }

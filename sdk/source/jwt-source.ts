@@ -10,6 +10,7 @@ import type { SourceHealth, Unsubscribe } from "./live-state.ts";
 import { notify } from "./notify.ts";
 import { clientOf, type SourceOptions } from "./source-options.ts";
 
+/** What `JwtSource.open` takes. */
 export interface JwtSourceOptions extends SourceOptions {
   /**
    * Audiences that `open` waits for a token for, and that are renewed whether used or not. Default none: `open` then
@@ -20,6 +21,7 @@ export interface JwtSourceOptions extends SourceOptions {
   readonly pick?: (svids: readonly JwtSvid[]) => JwtSvid | undefined;
 }
 
+/** Which token is wanted. */
 export interface JwtSourceRequest {
   /** Whom the token is for: preferably one name, since each audience could replay it to the others (JWT-SVID §7.2). */
   readonly audience: string | readonly string[];
@@ -117,6 +119,7 @@ export class JwtSource implements AsyncDisposable {
     if (this.#ownsClient) this.#client.close();
   }
 
+  /** As `close`, for `await using`. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }

@@ -5,11 +5,13 @@ import { WorkloadError } from "../errors.ts";
 
 /** A JWT-SVID of this process. Printed, logged or made JSON it does not show its token. */
 export interface JwtSvid {
+  /** The subject of the token: one of this process's identities. */
   readonly id: SpiffeId;
   /** All audiences of the token: at least those asked for. */
   readonly audience: readonly string[];
   /** Seconds since 1970; may have a fraction. */
   readonly expiresAt: number;
+  /** The operator's text about what this identity is for; `""` when none. */
   readonly hint: string;
   /** A bearer credential: `token.reveal()` is the only way to it. */
   readonly token: Secret<string>;

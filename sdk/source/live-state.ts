@@ -9,9 +9,11 @@ export interface SourceHealth {
   readonly isConnected: boolean;
   /** Milliseconds since the last update. */
   readonly ageMs: number;
+  /** Why it is not connected or has no state; `undefined` when all is well. */
   readonly lastProblem: WorkloadError | undefined;
 }
 
+/** Ends a subscription. Idempotent. */
 export type Unsubscribe = () => void;
 
 interface LiveStateOptions<State> {

@@ -9,6 +9,7 @@ import { LiveState, type SourceHealth, type Unsubscribe } from "./live-state.ts"
 import { setContext } from "./source-context.ts";
 import { clientOf, type SourceOptions } from "./source-options.ts";
 
+/** What `X509Source.open` takes. */
 export interface X509SourceOptions extends SourceOptions {
   /**
    * Chooses among several identities. Default: the first. `undefined` as answer means: none of them; so does throwing.
@@ -85,6 +86,9 @@ export class X509Source implements AsyncDisposable {
     return this.#live.state?.context.svids ?? [];
   }
 
+  /**
+   * The newest bundles, of the own trust domain and of those it federates with; `undefined` when they were withdrawn.
+   */
   get bundles(): BundleMap | undefined {
     return this.#live.state?.context.bundles;
   }
@@ -94,6 +98,7 @@ export class X509Source implements AsyncDisposable {
     return this.bundles?.get(trustDomain);
   }
 
+  /** How the source is doing. Never throws, also when closed. */
   get health(): SourceHealth {
     return this.#live.health;
   }
@@ -128,6 +133,7 @@ export class X509Source implements AsyncDisposable {
     await closed;
   }
 
+  /** As `close`, for `await using`. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }

@@ -2,6 +2,7 @@ import type { Unsubscribe } from "../source/live-state.ts";
 
 /** What the SDK's sources have. */
 export interface Changing {
+  /** Calls `listener` after each change; returns how to stop that. */
   onChange(listener: () => void): Unsubscribe;
 }
 

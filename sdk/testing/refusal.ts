@@ -9,6 +9,7 @@ export interface RefusalOptions {
    * (docs/errors.md).
    */
   readonly reason?: string;
+  /** What to do about it. Default none. */
   readonly fix?: string;
 }
 

@@ -15,7 +15,9 @@ import type { SpiffeId, TrustDomain } from "../../spiffe/index.ts";
 
 /** Milliseconds since 1970. */
 export interface Lifetime {
+  /** Milliseconds since 1970; from this instant … */
   readonly notBeforeMs: number;
+  /** … to this one, inclusive. */
   readonly notAfterMs: number;
 }
 

@@ -5,6 +5,7 @@ import { readIdentity, type TestIdentity } from "./identity.ts";
 import { JwtSigner } from "./jwt-signer.ts";
 import { type Lifetime, SigningCa } from "./signing-ca.ts";
 
+/** How a `TestIssuer` issues. */
 export interface TestIssuerOptions {
   /** What lives are counted from. Default: the system's. */
   readonly clock?: Clock;
@@ -14,6 +15,7 @@ export interface TestIssuerOptions {
   readonly jwtTtlMs?: number;
 }
 
+/** Which JWT-SVID is wanted. */
 export interface IssueJwtOptions {
   /** At least one, none empty. */
   readonly audience: string | readonly string[];
@@ -37,6 +39,7 @@ const backdateMs = 10_000;
  * a test says so. Each `TestWorkloadApi` of the issuer, or federated with it, passes changes on at once.
  */
 export class TestIssuer {
+  /** Whose SVIDs it issues. */
   readonly trustDomain: TrustDomain;
   readonly #clock: Clock;
   readonly #x509TtlMs: number;

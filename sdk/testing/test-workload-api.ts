@@ -15,6 +15,7 @@ import { noIdentity, type RefusalOptions, type RefusalStatus, refusal } from "./
 import { TestIssuer, type TestIssuerOptions } from "./test-issuer.ts";
 import { type WorkloadAnswers, type WorkloadApiMethod, WorkloadServer } from "./workload-server.ts";
 
+/** What `TestWorkloadApi.start` takes. */
 export interface TestWorkloadApiOptions extends TestIssuerOptions {
   /** Who issues. Default: a new issuer for `trustDomain` with the lives given here. */
   readonly issuer?: TestIssuer;
@@ -33,6 +34,7 @@ export interface TestWorkloadApiOptions extends TestIssuerOptions {
  * socket, which any SPIFFE library can use. It holds nothing global, writes nothing but its socket and leaves no file.
  */
 export class TestWorkloadApi implements AsyncDisposable {
+  /** Who issues what is given out. */
   readonly issuer: TestIssuer;
   readonly #clock: Clock;
   #server: WorkloadServer | undefined;
@@ -63,7 +65,7 @@ export class TestWorkloadApi implements AsyncDisposable {
   }
 
   /** For the environment of a program that the test starts. */
-  get env(): { readonly SPIFFE_ENDPOINT_SOCKET: string } {
+  get env(): Readonly<Record<"SPIFFE_ENDPOINT_SOCKET", string>> {
     return { SPIFFE_ENDPOINT_SOCKET: this.endpoint };
   }
 
@@ -147,6 +149,7 @@ export class TestWorkloadApi implements AsyncDisposable {
     await this.#server?.close();
   }
 
+  /** As `close`, for `await using`. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }

@@ -24,9 +24,13 @@ export interface VerifiedServerOptions extends ClosingOptions {
   readonly maxConnections?: number;
 }
 
+/** Why a connection was refused, before a byte of application data was looked at. */
 export interface ConnectionRefusal {
+  /** In a word: `handshake-failed`, `no-certificate`, `certificate-not-verified`, `too-many-connections`, … */
   readonly reason: string;
+  /** Where the connection came from. */
   readonly address: string;
+  /** The error underneath, when there is one: a `SpiffeError`, or a `WorkloadError` ERR_PEER_UNAUTHORIZED. */
   readonly cause: unknown;
 }
 

@@ -7,9 +7,13 @@ import type { X509Source } from "../source/x509-source.ts";
 import { type Closing, readClosing } from "./closing.ts";
 import { dialVerified, type VerifiedClientOptions } from "./dial.ts";
 
+/** As of `https.Agent`, with `authorize`. */
 export interface HttpsAgentOptions extends VerifiedClientOptions {
+  /** Keep connections for later requests. Default `false`. */
   readonly keepAlive?: boolean;
+  /** Connections to one host and port at once. Default: no limit. */
   readonly maxSockets?: number;
+  /** Connections that are kept free for later. Default 256. */
   readonly maxFreeSockets?: number;
   /** Milliseconds of silence after which a free socket is closed. */
   readonly timeout?: number;

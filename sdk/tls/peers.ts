@@ -6,7 +6,9 @@ import type { SpiffeId } from "../../spiffe/index.ts";
 
 /** Who is at the other end of a connection that one of our factories made: verified and authorised. */
 export interface Peer {
+  /** Verified and authorised. */
   readonly id: SpiffeId;
+  /** The certificate that carries the SPIFFE ID. */
   readonly leaf: Certificate;
   /** As presented, leaf first. */
   readonly chain: readonly Certificate[];
@@ -42,9 +44,16 @@ export function showPeerToGrpc(socket: TLSSocket): void {
   socket.authorized = true;
 }
 
+/** What of grpc-js's authentication context is used. */
+export interface GrpcAuthContext {
+  /** The peer's certificate as Node has it. */
+  readonly sslPeerCertificate?: object;
+}
+
 /** What of a call of grpc-js is used, on either side. */
 export interface GrpcCall {
-  getAuthContext(): { readonly sslPeerCertificate?: object } | null;
+  /** As grpc-js has it. */
+  getAuthContext(): GrpcAuthContext | null;
 }
 
 /**

@@ -6,6 +6,7 @@ import { acceptVerified, type VerifiedServerOptions } from "./accept.ts";
 import { readClosing } from "./closing.ts";
 import { dialVerified, type VerifiedClientOptions } from "./dial.ts";
 
+/** What `createTlsServer` takes. */
 export interface TlsServerOptions extends VerifiedServerOptions {
   /** Application protocols that are offered; a client that offers others only is refused. Default none. */
   readonly alpnProtocols?: readonly string[];
@@ -36,8 +37,11 @@ export function createTlsServer(
   return server;
 }
 
+/** What `connectTls` takes. */
 export interface ConnectTlsOptions extends VerifiedClientOptions {
+  /** Name or IP address to connect to; the server is not verified by it. */
   readonly host: string;
+  /** TCP port. */
   readonly port: number;
   /** Application protocols to offer; a server that speaks ALPN must choose one. Default none. */
   readonly alpnProtocols?: readonly string[];

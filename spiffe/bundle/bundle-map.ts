@@ -6,9 +6,18 @@ import { parseBundleJson, readBundle, type SkippedKey } from "./read-jwks.ts";
 import { SpiffeBundle } from "./spiffe-bundle.ts";
 import { writeSpiffeJwks } from "./write-jwks.ts";
 
+/** A bundle map document as it was read. */
 export interface ParsedBundleMap {
+  /** The bundles of all trust domains in the document. */
   readonly bundles: BundleMap;
-  readonly skipped: readonly (SkippedKey & { readonly trustDomain: TrustDomain })[];
+  /** Elements that were left out, each with its trust domain; worth a log line each (BND-20). */
+  readonly skipped: readonly SkippedKeyOf[];
+}
+
+/** An element that was left out of the bundle of one trust domain. */
+export interface SkippedKeyOf extends SkippedKey {
+  /** Whose bundle it was in. */
+  readonly trustDomain: TrustDomain;
 }
 
 /** At most one bundle per trust domain (ID-14). Immutable. Iterates over the bundles, by trust domain name. */
@@ -36,7 +45,7 @@ export class BundleMap implements Iterable<SpiffeBundle> {
       throw new SpiffeError("ERR_BUNDLE_MAP_FORMAT", "the bundle map has no object named trust_domains");
     }
     const bundles: SpiffeBundle[] = [];
-    const skipped: (SkippedKey & { readonly trustDomain: TrustDomain })[] = [];
+    const skipped: SkippedKeyOf[] = [];
     for (const [name, value] of domains) {
       const trustDomain = TrustDomain.parse(name);
       const read = readBundle(value, "spiffe");
@@ -46,18 +55,22 @@ export class BundleMap implements Iterable<SpiffeBundle> {
     return { bundles: BundleMap.of(bundles), skipped };
   }
 
+  /** How many trust domains there are. */
   get size(): number {
     return this.#bundles.size;
   }
 
+  /** The bundle of exactly this trust domain; `undefined` when its members are not trusted. */
   get(trustDomain: TrustDomain): SpiffeBundle | undefined {
     return this.#bundles.get(trustDomain.name);
   }
 
+  /** A copy in which `bundle` replaces the one of its trust domain, or joins. */
   with(bundle: SpiffeBundle): BundleMap {
     return new BundleMap(new Map(this.#bundles).set(bundle.trustDomain.name, bundle));
   }
 
+  /** A copy without the bundle of this trust domain. */
   without(trustDomain: TrustDomain): BundleMap {
     const bundles = new Map(this.#bundles);
     bundles.delete(trustDomain.name);
@@ -72,11 +85,13 @@ export class BundleMap implements Iterable<SpiffeBundle> {
     return `{"trust_domains":{${members.join(",")}}}`;
   }
 
+  /** The bundles, sorted by the name of their trust domain. */
   *[Symbol.iterator](): Iterator<SpiffeBundle> {
     const sorted = [...this.#bundles].sort(([left], [right]) => (left < right ? -1 : 1));
     for (const [, bundle] of sorted) yield bundle;
   }
 
+  /** The same trust domains with equal bundles (see `SpiffeBundle.equals`). */
   equals(other: BundleMap): boolean {
     if (this.size !== other.size) return false;
     return [...this].every((bundle) => other.get(bundle.trustDomain)?.equals(bundle) === true);

@@ -3,7 +3,9 @@ import { SpiffeError } from "../errors.ts";
 import { spiffeLimits } from "../limits.ts";
 import { checkJwtKey } from "./jwt-key.ts";
 
+/** What a `JwtAuthority` is made of. */
 export interface JwtAuthorityParts {
+  /** 1 to 1024 bytes; what `kid` of a token names. */
   readonly keyId: string;
   /** DER SubjectPublicKeyInfo. */
   readonly spkiDer: Uint8Array;
@@ -15,9 +17,13 @@ export interface JwtAuthorityParts {
 
 /** A key that signs JWT-SVIDs: EC P-256, P-384, P-521 or RSA of 2048–8192 bits, under a key id. Immutable. */
 export class JwtAuthority {
+  /** What `kid` of a token names. */
   readonly keyId: string;
+  /** DER SubjectPublicKeyInfo. */
   readonly spkiDer: Uint8Array;
+  /** Unix seconds; 0 = none. Informational: tokens carry their own end. */
   readonly expiresAt: number;
+  /** Its issuer must no longer use it. In memory only: no bundle document can say it. */
   readonly tainted: boolean;
   readonly #key: KeyObject;
 
@@ -46,10 +52,12 @@ export class JwtAuthority {
     return new JwtAuthority(key, parts);
   }
 
+  /** The key itself. */
   publicKey(): KeyObject {
     return this.#key;
   }
 
+  /** Same key, key id, end and tainted flag. */
   equals(other: JwtAuthority): boolean {
     return (
       this.keyId === other.keyId &&

@@ -26,9 +26,11 @@ export type SkipReason =
   | "bad-key-id"
   | "ambiguous-key-id";
 
+/** An element of a bundle document that was left out, since the specification says to ignore it (BND-20). */
 export interface SkippedKey {
   /** Position in `keys`. */
   readonly index: number;
+  /** Why. */
   readonly reason: SkipReason;
 }
 

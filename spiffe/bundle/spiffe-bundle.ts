@@ -7,14 +7,27 @@ import { JwtAuthority, type JwtAuthorityParts } from "./jwt-authority.ts";
 import { parseBundleJson, readBundle, type SkippedKey } from "./read-jwks.ts";
 import { writeSpiffeJwks, writeWorkloadJwks } from "./write-jwks.ts";
 
+/** A root that signs, or signs those who sign, X509-SVIDs of one trust domain. */
 export interface X509Authority {
+  /** Self-signed or not: it is trusted for being in the bundle. */
   readonly certificate: Certificate;
   /** In memory only: no bundle document can say it. */
   readonly tainted: boolean;
 }
 
+/** What an `X509Authority` is made of. */
+export interface X509AuthorityParts {
+  /** Self-signed or not: it is trusted for being in the bundle. */
+  readonly certificate: Certificate;
+  /** In memory only: no bundle document can say it. Default `false`. */
+  readonly tainted?: boolean;
+}
+
+/** What a bundle is made of; what is left out is empty or not stated. */
 export interface SpiffeBundleParts {
-  readonly x509Authorities?: readonly { readonly certificate: Certificate; readonly tainted?: boolean }[];
+  /** Roots for X509-SVIDs. */
+  readonly x509Authorities?: readonly X509AuthorityParts[];
+  /** Keys for JWT-SVIDs, of different ids. */
   readonly jwtAuthorities?: readonly JwtAuthorityParts[];
   /** 0 to 2^64 - 1; `undefined` = not stated. */
   readonly sequenceNumber?: bigint | undefined;
@@ -22,7 +35,9 @@ export interface SpiffeBundleParts {
   readonly refreshHint?: number | undefined;
 }
 
+/** A bundle document as it was read. */
 export interface ParsedBundle {
+  /** The bundle, of the trust domain that the reader was told: a document does not name its own. */
   readonly bundle: SpiffeBundle;
   /** Elements that were left out; worth a log line each (BND-20). */
   readonly skipped: readonly SkippedKey[];
@@ -50,6 +65,7 @@ export class SpiffeBundle {
     this.#refreshHint = checkRefreshHint(parts.refreshHint);
   }
 
+  /** A bundle that trusts nobody (BND-22). */
   static empty(trustDomain: TrustDomain): SpiffeBundle {
     return new SpiffeBundle(trustDomain, {});
   }
@@ -91,14 +107,17 @@ export class SpiffeBundle {
     });
   }
 
+  /** Whose keys these are; they are good for members of no other trust domain. */
   get trustDomain(): TrustDomain {
     return this.#trustDomain;
   }
 
+  /** Roots for X509-SVIDs, each once. */
   get x509Authorities(): readonly X509Authority[] {
     return this.#x509Authorities;
   }
 
+  /** Keys for JWT-SVIDs, each key id once. */
   get jwtAuthorities(): readonly JwtAuthority[] {
     return [...this.#jwtAuthorities.values()];
   }
@@ -108,6 +127,7 @@ export class SpiffeBundle {
     return this.#jwtAuthorities.get(keyId);
   }
 
+  /** `spiffe_sequence` (SPIFFE_Trust_Domain_and_Bundle §4.1.1): grows with each change; `undefined`: not stated. */
   get sequenceNumber(): bigint | undefined {
     return this.#sequenceNumber;
   }

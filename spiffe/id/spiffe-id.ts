@@ -52,6 +52,7 @@ export class TrustDomain {
     return id.trustDomain;
   }
 
+  /** `example.org`. */
   get name(): string {
     return this.#name;
   }
@@ -61,18 +62,22 @@ export class TrustDomain {
     return `spiffe://${this.#name}`;
   }
 
+  /** The SPIFFE ID of the trust domain itself: `spiffe://example.org`, without a path. */
   id(): SpiffeId {
     return SpiffeId.of(this, "");
   }
 
+  /** Whether the names are the same, byte by byte. */
   equals(other: TrustDomain): boolean {
     return this.#name === other.#name;
   }
 
+  /** `example.org`. */
   toString(): string {
     return this.#name;
   }
 
+  /** `example.org`. */
   toJSON(): string {
     return this.#name;
   }
@@ -143,6 +148,7 @@ export class SpiffeId {
     return SpiffeId.of(trustDomain, segments.map((segment) => `/${segment}`).join(""));
   }
 
+  /** Who vouches for this identity. */
   get trustDomain(): TrustDomain {
     return this.#trustDomain;
   }
@@ -152,22 +158,27 @@ export class SpiffeId {
     return this.#text.slice(prefix.length + this.#trustDomain.name.length);
   }
 
+  /** The path cut at its slashes; none for an ID without a path. */
   get segments(): readonly string[] {
     return this.path.split("/").slice(1);
   }
 
+  /** Whether the ID is of this trust domain, byte by byte. */
   isMemberOf(trustDomain: TrustDomain): boolean {
     return this.#trustDomain.equals(trustDomain);
   }
 
+  /** Whether the texts are the same, byte by byte: nothing is normalised. */
   equals(other: SpiffeId): boolean {
     return this.#text === other.#text;
   }
 
+  /** `spiffe://example.org/path`, as it was parsed. */
   toString(): string {
     return this.#text;
   }
 
+  /** `spiffe://example.org/path`, as it was parsed. */
   toJSON(): string {
     return this.#text;
   }

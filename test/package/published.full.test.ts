@@ -1,4 +1,4 @@
-// needs: npm; budget: 240
+// needs: npm; budget: 420
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -8,6 +8,7 @@ import { after, before, describe, it } from "node:test";
 import { build } from "esbuild";
 import { publint } from "publint";
 import { formatMessage } from "publint/utils";
+import { installNode, supportedNodes } from "../compat/nodes.ts";
 import { consumers, newProject, npmInstall, packWorkload, repository, runConsumer, TwoWorkloads } from "./packed.ts";
 
 const work = mkdtempSync(join(tmpdir(), "cst-package-"));
@@ -50,8 +51,8 @@ describe("the published package", () => {
     rmSync(work, { recursive: true, force: true });
   });
 
-  async function runs(folder: string, program: string, answer: string): Promise<void> {
-    const { code, stdout, stderr } = await runConsumer(node, folder, program, workloads.env);
+  async function runs(folder: string, program: string, answer: string, binary = node): Promise<void> {
+    const { code, stdout, stderr } = await runConsumer(binary, folder, program, workloads.env);
     assert.deepEqual({ code, stdout, stderr }, { code: 0, stdout: `${answer}\n`, stderr: "" });
   }
 
@@ -116,6 +117,18 @@ describe("the published package", () => {
     });
   }
 
+  // Whatever the program was made into by the tests above. 22.12 is the first of its line whose `require` takes ES modules.
+  for (const version of [...supportedNodes, "22.12.0"].filter((one) => one !== process.versions.node)) {
+    it(`works on Node ${version} as well, imported, required and bundled`, async () => {
+      const other = installNode(work, version);
+      await runs(project, "program.js", "4 ways", other);
+      await runs(project, "program.cjs", "4 ways", other);
+      await runs(project, "required.cjs", "required spiffe://one.test/web", other);
+      for (const alone of ["alone-esm/program.mjs", "alone-cjs/program.cjs"])
+        await runs(work, join(work, alone), "4 ways", other);
+    });
+  }
+
   it("cannot be imported by the path of a file inside", async () => {
     writeFileSync(join(project, "deep.mjs"), 'import "@countersign/workload/lib/index.js";');
     const { code, stderr } = await runConsumer(node, project, "deep.mjs", {});
@@ -125,6 +138,13 @@ describe("the published package", () => {
 });
 
 describe("building it", () => {
+  it("makes a reference without a warning: each public symbol is described, each type that is named is exported", () => {
+    const typedoc = join(repository, "node_modules/typedoc/bin/typedoc");
+    const options = ["--options", "tools/package/typedoc.json", "--out", join(work, "docs")];
+    const run = spawnSync(node, [typedoc, ...options], { cwd: repository, encoding: "utf8" });
+    assert.equal(run.status, 0, run.stdout + run.stderr);
+  });
+
   it("is refused when a package gets in that its manifest does not name", () => {
     const source = "transport/unix/native.ts";
     const program = `import { bundleJavaScript } from "./tools/package/javascript.js";

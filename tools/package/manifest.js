@@ -6,7 +6,7 @@ import { entries } from "./entries.js";
 const dependencies = ["protobufjs", "undici"];
 
 /** What a user may have installed already, and what is used of it only when they hand it to us. */
-const optionalPeers = { "@types/node": ">=20.19" };
+const optionalPeers = { "@grpc/grpc-js": ">=1.14 <2", "@types/node": ">=20.19" };
 
 /** The published package.json: versions are those that the repository is tested with, exactly. */
 export function manifest() {

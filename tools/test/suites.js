@@ -14,8 +14,6 @@ const probes = {
   // Only that the run may take long.
   time: () => true,
   npm: () => works("npm", "--version"),
-  // A second Node comes from the package registry.
-  node20: () => works("npm", "--version"),
 };
 
 function works(command, argument) {

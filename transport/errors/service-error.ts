@@ -23,6 +23,7 @@ export const grpcStatus = {
   unauthenticated: 16,
 } as const;
 
+/** Statuses of gRPC by name, in camel case. */
 export type GrpcStatusName = keyof typeof grpcStatus;
 
 export interface ErrorSpec {

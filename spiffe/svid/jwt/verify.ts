@@ -16,12 +16,17 @@ export interface VerifyJwtSvidOptions {
   readonly leewaySeconds?: number;
 }
 
+/** A JWT-SVID that was verified (JWT-SVID §4): signature, times, audience, and a key of its own trust domain. */
 export interface VerifiedJwtSvid {
+  /** The subject: who the token is about. */
   readonly id: SpiffeId;
+  /** All audiences of the token, the expected one among them. */
   readonly audience: readonly string[];
   /** Seconds since 1970; may have a fraction. */
   readonly expiresAt: number;
+  /** Seconds since 1970; `undefined`: not stated. */
   readonly issuedAt: number | undefined;
+  /** All claims, `sub`, `aud` and `exp` included, on an object without prototype. */
   readonly claims: UnverifiedJwtSvid["claims"];
   /** The id of the bundle key that verified the token. */
   readonly keyId: string;

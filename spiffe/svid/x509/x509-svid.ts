@@ -6,16 +6,23 @@ import { spiffeLimits } from "../../limits.ts";
 import { type ChainInput, readChain } from "./chain.ts";
 import { checkLeaf } from "./leaf.ts";
 
+/** What an `X509Svid` is made of. */
 export interface X509SvidOptions {
+  /** DER certificates, leaf first, without the trust anchor. */
   readonly chain: ChainInput;
+  /** The leaf's private key. */
   readonly key: KeyObject;
+  /** The operator's text about what this SVID is for. Default none. */
   readonly hint?: string;
 }
 
+/** An X509-SVID in bytes. */
 export interface ParseX509SvidOptions {
+  /** DER certificates, leaf first, without the trust anchor (WAPI-34). */
   readonly chainDer: ChainInput;
   /** Unencrypted PKCS#8 (WAPI-35). */
   readonly keyDer: Uint8Array;
+  /** The operator's text about what this SVID is for. Default none. */
   readonly hint?: string;
 }
 
@@ -51,18 +58,22 @@ export class X509Svid {
     return new X509Svid(id, chain, key, hint);
   }
 
+  /** The SPIFFE ID in the leaf's URI SAN (X509-SVID §2). */
   get id(): SpiffeId {
     return this.#id;
   }
 
+  /** Leaf first, then the intermediates; without the trust anchor. */
   get chain(): readonly Certificate[] {
     return this.#chain;
   }
 
+  /** The certificate that carries the SPIFFE ID. */
   get leaf(): Certificate {
     return this.#chain[0];
   }
 
+  /** The leaf's private key. Give it to a TLS library only; it shows itself in no log, unless exported. */
   get key(): KeyObject {
     return this.#key;
   }
