@@ -1,5 +1,18 @@
 /** What the SDK bounds by itself, and why. */
 export const workloadLimits = {
+  answerBytes: {
+    value: 16 * 1024 * 1024,
+    reason: "one answer of the Workload API; hundreds of identities and bundles fit, and other clients take 4 MiB",
+  },
+  malformedAnswers: {
+    value: 100,
+    reason: "illegal messages in a row on one stream; then it is given up, with back-off before the next",
+  },
+  steadyStreamMs: {
+    value: 1_000,
+    reason:
+      "a stream that lasted so long is opened again at once when it ends; one that did not waits longer each time",
+  },
   jwtCacheEntries: {
     value: 1_000,
     reason: "JWT-SVIDs that a `JwtSource` keeps; the one unused for longest gives way, since audiences may be made up",

@@ -1,6 +1,6 @@
 import { resolve } from "node:path";
 import { WorkloadApiClient, WorkloadError } from "../../sdk/index.ts";
-import { grpcStatus } from "../../transport/index.ts";
+import { grpcStatus, ServiceError } from "../../transport/index.ts";
 import { CommandError, exitCodes, inputError } from "../exit-codes.ts";
 
 /** Calls `use` with a client of the socket's Workload API; its errors become the command's, with exit codes. */
@@ -35,13 +35,18 @@ export function endpointOf(socket: string): string {
 
 /** Statuses of an agent that is not there, or not now; without a status nothing was answered at all. */
 const away: ReadonlySet<number | undefined> = new Set([
+  undefined,
   grpcStatus.unavailable,
   grpcStatus.deadlineExceeded,
   grpcStatus.cancelled,
 ]);
 
 function asCommandError(error: WorkloadError, socket: string, flag: string): CommandError {
-  const { message, reason, code, fix } = error;
+  const { message, code } = error;
+  // Without an answer it is the call itself that explains.
+  const call = error.cause instanceof ServiceError ? error.cause : undefined;
+  const reason = error.reason ?? call?.code;
+  const fix = error.fix ?? call?.fix;
   if (code === "ERR_WORKLOAD_ENDPOINT") return inputError("ERR_USAGE", `${flag}: ${message}`);
   const options = { code: reason ?? code, hint: fix, cause: error };
   if (code !== "ERR_WORKLOAD_API_UNAVAILABLE" || !away.has(error.grpcStatus))

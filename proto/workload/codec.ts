@@ -1,8 +1,10 @@
 /**
  * A static codec for the SPIFFE Workload API (workloadapi.proto), the only wire code the SDK carries: requests are
- * written, responses are read. Unknown fields are skipped; a message that does not decode throws `WireError`.
+ * written, responses are read. Unknown fields are skipped, and so is a known one of another wire type; a message that
+ * does not decode, or is made of too many parts, throws `WireError`.
  * Byte fields are views of the input: they are valid as long as nobody reuses that buffer.
  */
+import { isUtf8 } from "node:buffer";
 import protobuf from "protobufjs/minimal.js";
 
 const { Reader, Writer } = protobuf;
@@ -47,6 +49,8 @@ type Mutable<Type> = { -readonly [Key in keyof Type]: Type[Key] };
 const empty: Uint8Array = new Uint8Array(0);
 /** google.protobuf.Struct nests; deeper than this is refused. */
 const maxStructDepth = 32;
+/** Fields of one message. A few bytes each: without a bound 16 MiB of them would become gigabytes of objects. */
+const maxFields = 20_000;
 
 export const encodeEmpty = (): Uint8Array => empty;
 
@@ -111,7 +115,7 @@ export function decodeValidateJwtSvidResponse(bytes: Uint8Array): ValidateJwtSvi
   let spiffeId = "";
   let claims: Readonly<Record<string, unknown>> = {};
   readFields(bytes, (field, reader) => {
-    if (field === 1) spiffeId = reader.string();
+    if (field === 1) spiffeId = text(reader);
     else if (field === 2) claims = decodeStruct(reader.bytes(), 0);
     else return false;
     return true;
@@ -122,11 +126,11 @@ export function decodeValidateJwtSvidResponse(bytes: Uint8Array): ValidateJwtSvi
 function decodeX509Svid(bytes: Uint8Array): WireX509Svid {
   const svid: Mutable<WireX509Svid> = { spiffeId: "", x509Svid: empty, x509SvidKey: empty, bundle: empty, hint: "" };
   readFields(bytes, (field, reader) => {
-    if (field === 1) svid.spiffeId = reader.string();
+    if (field === 1) svid.spiffeId = text(reader);
     else if (field === 2) svid.x509Svid = reader.bytes();
     else if (field === 3) svid.x509SvidKey = reader.bytes();
     else if (field === 4) svid.bundle = reader.bytes();
-    else if (field === 5) svid.hint = reader.string();
+    else if (field === 5) svid.hint = text(reader);
     else return false;
     return true;
   });
@@ -136,9 +140,9 @@ function decodeX509Svid(bytes: Uint8Array): WireX509Svid {
 function decodeJwtSvid(bytes: Uint8Array): WireJwtSvid {
   const svid = { spiffeId: "", svid: "", hint: "" };
   readFields(bytes, (field, reader) => {
-    if (field === 1) svid.spiffeId = reader.string();
-    else if (field === 2) svid.svid = reader.string();
-    else if (field === 3) svid.hint = reader.string();
+    if (field === 1) svid.spiffeId = text(reader);
+    else if (field === 2) svid.svid = text(reader);
+    else if (field === 3) svid.hint = text(reader);
     else return false;
     return true;
   });
@@ -149,7 +153,7 @@ function readMapEntry(bytes: Uint8Array, into: Map<string, Uint8Array>): void {
   let key = "";
   let value: Uint8Array = empty;
   readFields(bytes, (field, reader) => {
-    if (field === 1) key = reader.string();
+    if (field === 1) key = text(reader);
     else if (field === 2) value = reader.bytes();
     else return false;
     return true;
@@ -164,7 +168,7 @@ function decodeStruct(bytes: Uint8Array, depth: number): Readonly<Record<string,
     let key = "";
     let value: unknown = null;
     readFields(reader.bytes(), (inner, entry) => {
-      if (inner === 1) key = entry.string();
+      if (inner === 1) key = text(entry);
       else if (inner === 2) value = decodeValue(entry.bytes(), depth + 1);
       else return false;
       return true;
@@ -178,18 +182,19 @@ function decodeStruct(bytes: Uint8Array, depth: number): Readonly<Record<string,
 function decodeValue(bytes: Uint8Array, depth: number): unknown {
   if (depth > maxStructDepth) throw new WireError("claims nest too deeply");
   let value: unknown = null;
-  readFields(bytes, (field, reader) => {
+  const read = (field: number, reader: protobuf.Reader): boolean => {
     if (field === 1) {
       reader.int32();
       value = null;
     } else if (field === 2) value = reader.double();
-    else if (field === 3) value = reader.string();
+    else if (field === 3) value = text(reader);
     else if (field === 4) value = reader.bool();
     else if (field === 5) value = decodeStruct(reader.bytes(), depth + 1);
     else if (field === 6) value = decodeList(reader.bytes(), depth + 1);
     else return false;
     return true;
-  });
+  };
+  readFields(bytes, read, valueWireTypes);
   return value;
 }
 
@@ -203,13 +208,41 @@ function decodeList(bytes: Uint8Array, depth: number): readonly unknown[] {
   return values;
 }
 
-/** Calls `read` for each field; `false` skips it. protobufjs' own errors become `WireError`. */
-function readFields(bytes: Uint8Array, read: (field: number, reader: protobuf.Reader) => boolean): void {
+/** google.protobuf.Value: null, number, string, bool, struct, list. */
+const valueWireTypes: ReadonlyMap<number, number> = new Map([
+  [1, 0],
+  [2, 1],
+  [3, 2],
+  [4, 0],
+  [5, 2],
+  [6, 2],
+]);
+
+/** proto3: a string is UTF-8, and a message with another one is no message. */
+function text(reader: protobuf.Reader): string {
+  const bytes = reader.bytes();
+  if (!isUtf8(bytes)) throw new WireError("the Workload API sent a text that is not UTF-8");
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("utf8");
+}
+
+/**
+ * Calls `read` for each field of its wire type (length-delimited, where `wireTypes` does not say otherwise); others and
+ * those for which it answers `false` are skipped. protobufjs' own errors become `WireError`.
+ */
+function readFields(
+  bytes: Uint8Array,
+  read: (field: number, reader: protobuf.Reader) => boolean,
+  wireTypes: ReadonlyMap<number, number> = new Map(),
+): void {
   try {
     const reader = Reader.create(bytes);
-    while (reader.pos < reader.len) {
+    for (let fields = 0; reader.pos < reader.len; fields += 1) {
+      if (fields === maxFields) throw new WireError(`the Workload API sent a message of more than ${maxFields} fields`);
       const tag = reader.uint32();
-      if (!read(tag >>> 3, reader)) reader.skipType(tag & 7);
+      const field = tag >>> 3;
+      const wireType = tag & 7;
+      if (field === 0) throw new WireError("the Workload API sent a field without a number");
+      if (wireType !== (wireTypes.get(field) ?? 2) || !read(field, reader)) reader.skipType(wireType);
     }
   } catch (error) {
     if (error instanceof WireError) throw error;

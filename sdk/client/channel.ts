@@ -3,8 +3,10 @@ import type { EndpointAddress } from "../../spiffe/index.ts";
 import type { RpcChannel } from "../../transport/client/channel.ts";
 import { dialTcp } from "../../transport/client/dial-tcp.ts";
 import { dialUnix } from "../../transport/client/dial-unix.ts";
+import { AnsweredError } from "../../transport/client/remote-error.ts";
 import { type GrpcStatusName, grpcStatus, ServiceError } from "../../transport/errors/service-error.ts";
 import { WorkloadError, type WorkloadErrorCode } from "../errors.ts";
+import { workloadLimits } from "../limits.ts";
 
 interface ChannelCallOptions {
   readonly signal?: AbortSignal;
@@ -21,15 +23,13 @@ export interface WorkloadChannel {
 /** The Workload Endpoint refuses calls without it, so that a request forged through a browser gets nowhere (WEP-22). */
 const metadata = { "workload.spiffe.io": "true" };
 
-/** Larger answers are refused: hundreds of identities with big bundles stay below it. */
-const maxReceiveMessageBytes = 64 * 1024 * 1024;
-
-/** Does not connect yet. */
-export function openWorkloadChannel(address: EndpointAddress): WorkloadChannel {
+/** Does not connect yet. `connectTimeoutMs`: for the connection, and again for the other side's first word. */
+export function openWorkloadChannel(address: EndpointAddress, connectTimeoutMs: number): WorkloadChannel {
+  const options = { connectTimeoutMs, maxReceiveMessageBytes: workloadLimits.answerBytes.value };
   const channel =
     address.kind === "unix"
-      ? dialUnix({ path: address.path, maxReceiveMessageBytes })
-      : dialTcp({ host: address.host, port: address.port, maxReceiveMessageBytes });
+      ? dialUnix({ path: address.path, ...options })
+      : dialTcp({ host: address.host, port: address.port, ...options });
   return new BytesChannel(channel);
 }
 
@@ -92,12 +92,24 @@ const codes: Partial<Readonly<Record<GrpcStatusName, WorkloadErrorCode>>> = {
   unimplemented: "ERR_WORKLOAD_API_UNIMPLEMENTED",
 };
 
+/** What breaks gRPC itself. Not an answer, so it must neither end a watch nor withdraw anything. */
+const brokenProtocol: ReadonlySet<string> = new Set([
+  "ERR_CALL_PROTOCOL",
+  "ERR_MALFORMED_REQUEST",
+  "ERR_MESSAGE_TOO_LARGE",
+  "ERR_UNIMPLEMENTED",
+]);
+
 /** What the caller aborted rejects with the caller's own reason. */
 function workloadError(error: unknown, signal: AbortSignal | undefined): unknown {
   if (signal?.aborted === true || !(error instanceof ServiceError)) return error;
-  const code = codes[error.status] ?? "ERR_WORKLOAD_API_UNAVAILABLE";
+  if (!(error instanceof AnsweredError)) {
+    const isBroken = brokenProtocol.has(error.code);
+    const code = isBroken ? "ERR_WORKLOAD_API_MALFORMED" : "ERR_WORKLOAD_API_UNAVAILABLE";
+    return new WorkloadError(code, error.message, { cause: error });
+  }
   const explains = !error.code.startsWith("ERR_RPC_");
-  return new WorkloadError(code, error.message, {
+  return new WorkloadError(codes[error.status] ?? "ERR_WORKLOAD_API_UNAVAILABLE", error.message, {
     cause: error,
     grpcStatus: grpcStatus[error.status],
     ...(explains ? { reason: error.code, fix: error.fix } : {}),

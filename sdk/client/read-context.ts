@@ -1,4 +1,4 @@
-import type { X509BundlesResponse, X509SvidResponse } from "../../proto/workload/codec.ts";
+import type { WireX509Svid, X509BundlesResponse, X509SvidResponse } from "../../proto/workload/codec.ts";
 import { BundleMap, parseCertificates, SpiffeBundle, SpiffeId, TrustDomain, X509Svid } from "../../spiffe/index.ts";
 import { WorkloadError } from "../errors.ts";
 
@@ -15,10 +15,13 @@ export function readX509Context(response: X509SvidResponse): X509Context {
   return legal(() => {
     const bundles = new Map<string, SpiffeBundle>();
     const svids = response.svids.map((wire) => {
+      checkMandatory(wire);
       const svid = X509Svid.parse({ chainDer: wire.x509Svid, keyDer: wire.x509SvidKey, hint: wire.hint });
       if (!svid.id.equals(SpiffeId.parse(wire.spiffeId)))
         throw malformed("an SVID is not of the identity it is named for");
-      bundles.set(svid.id.trustDomain.name, x509Bundle(svid.id.trustDomain, wire.bundle));
+      if (!bundles.has(svid.id.trustDomain.name)) {
+        bundles.set(svid.id.trustDomain.name, x509Bundle(svid.id.trustDomain, wire.bundle));
+      }
       return svid;
     });
     const [first, ...rest] = withoutRepeatedHints(svids);
@@ -49,13 +52,21 @@ export function readJwtBundles(response: ReadonlyMap<string, Uint8Array>): Bundl
   });
 }
 
+/** A mandatory field that is empty makes the message one to drop (SPIFFE_Workload_API §4.5, WAPI-28). */
+function checkMandatory({ spiffeId, x509Svid, x509SvidKey, bundle }: WireX509Svid): void {
+  const fields = { spiffe_id: spiffeId, x509_svid: x509Svid, x509_svid_key: x509SvidKey, bundle };
+  for (const [name, { length }] of Object.entries(fields)) {
+    if (length === 0) throw malformed(`an SVID has no ${name}`);
+  }
+}
+
 function x509Bundle(trustDomain: TrustDomain, der: Uint8Array): SpiffeBundle {
   const certificates = parseCertificates(der).map((certificate) => ({ certificate }));
   return SpiffeBundle.of(trustDomain, { x509Authorities: certificates });
 }
 
-/** A hint names one identity: of several with the same one only the first is kept (WAPI-29). */
-function withoutRepeatedHints(svids: readonly X509Svid[]): readonly X509Svid[] {
+/** A hint names one identity: of several with the same one only the first is kept (WAPI-30, WAPI-54). */
+export function withoutRepeatedHints<Svid extends { readonly hint: string }>(svids: readonly Svid[]): readonly Svid[] {
   const seen = new Set<string>();
   return svids.filter(({ hint }) => {
     if (hint === "") return true;
@@ -75,6 +86,6 @@ export function legal<Value>(read: () => Value): Value {
   }
 }
 
-function malformed(message: string, cause?: unknown): WorkloadError {
+export function malformed(message: string, cause?: unknown): WorkloadError {
   return new WorkloadError("ERR_WORKLOAD_API_MALFORMED", message, cause === undefined ? {} : { cause });
 }

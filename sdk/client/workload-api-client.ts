@@ -8,17 +8,32 @@ import {
   encodeJwtSvidRequest,
   encodeValidateJwtSvidRequest,
 } from "../../proto/workload/codec.ts";
-import { backOffMs, type Clock, type Random, systemClock, systemRandom } from "../../runtime/core/index.ts";
+import { type Clock, type Random, systemClock, systemRandom } from "../../runtime/core/index.ts";
 import { type BundleMap, resolveEndpointAddress, SpiffeError, SpiffeId } from "../../spiffe/index.ts";
 import { WorkloadError } from "../errors.ts";
 import { openWorkloadChannel, type WorkloadChannel } from "./channel.ts";
-import { legal, readJwtBundles, readX509Bundles, readX509Context, type X509Context } from "./read-context.ts";
+import {
+  legal,
+  malformed,
+  readJwtBundles,
+  readX509Bundles,
+  readX509Context,
+  withoutRepeatedHints,
+  type X509Context,
+} from "./read-context.ts";
+import { watchStream } from "./watch-stream.ts";
 
 /** Where a `WorkloadApiClient` connects to. */
 export interface WorkloadApiClientOptions {
   /** `unix:///path` or `tcp://ip:port`. Default: `SPIFFE_ENDPOINT_SOCKET`, which is not looked at when this is given. */
   readonly endpoint?: string;
   /** For the waiting between tries; in tests, a clock of the testing kit. Default: the system's. */
+  /**
+   * How long a connection may take to come about, and then the other side's first HTTP/2 frame: a socket that accepts and
+   * says nothing is not waited for. Milliseconds; default 10,000. By the real time, whatever `clock` says.
+   */
+  readonly connectTimeoutMs?: number;
+  /** Rules the waiting between tries. Default: the system's. */
   readonly clock?: Clock;
   /** For the jitter of that waiting. Default: the system's. */
   readonly random?: Random;
@@ -67,17 +82,18 @@ export interface ValidatedJwtSvid {
 }
 
 const service = "/SpiffeWorkloadAPI";
-const backOff = { initialMs: 100, capMs: 10_000, factor: 2, jitter: 0.4 };
 
 /**
  * A client of the SPIFFE Workload API (SPIFFE_Workload_API). One connection serves all calls and comes back by itself.
- * Rejections are `WorkloadError`s. `watch…` never end by themselves: they reconnect for ever with capped, jittered
- * back-off, except after InvalidArgument or Unimplemented, which no retry can heal (§13.5).
+ * Rejections are `WorkloadError`s. `watch…` never end by themselves: they reconnect for ever, at once when a stream ended
+ * that had lasted, else with capped, jittered back-off; except after InvalidArgument or Unimplemented, which no retry can
+ * heal (SPIFFE_Workload_API §4.2, SPIFFE_Workload_Endpoint §6).
  */
 export class WorkloadApiClient implements AsyncDisposable {
   readonly #channel: WorkloadChannel;
   readonly #clock: Clock;
   readonly #random: Random;
+  #isClosed = false;
 
   private constructor(channel: WorkloadChannel, clock: Clock, random: Random) {
     this.#channel = channel;
@@ -87,10 +103,10 @@ export class WorkloadApiClient implements AsyncDisposable {
 
   /** Does not connect yet. @throws WorkloadError ERR_WORKLOAD_ENDPOINT */
   static create(options: WorkloadApiClientOptions = {}): WorkloadApiClient {
-    const { clock = systemClock, random = systemRandom } = options;
+    const { clock = systemClock, random = systemRandom, connectTimeoutMs = 10_000 } = options;
     try {
       const address = resolveEndpointAddress(options.endpoint, process.env);
-      return new WorkloadApiClient(openWorkloadChannel(address), clock, random);
+      return new WorkloadApiClient(openWorkloadChannel(address, connectTimeoutMs), clock, random);
     } catch (error) {
       if (!(error instanceof SpiffeError)) throw error;
       throw new WorkloadError("ERR_WORKLOAD_ENDPOINT", error.message, { cause: error });
@@ -115,20 +131,33 @@ export class WorkloadApiClient implements AsyncDisposable {
     return legal(() => readJwtBundles(decodeJwtBundlesResponse(answer)));
   }
 
-  /** One token per identity of this process (or of `spiffeId`). @throws WorkloadError ERR_WORKLOAD_API_… */
+  /**
+   * One token per identity of this process (or of `spiffeId`); of several with one hint the first.
+   * @throws WorkloadError ERR_WORKLOAD_API_…; TypeError without an audience
+   */
   async fetchJwtSvids(options: JwtSvidOptions): Promise<readonly FetchedJwtSvid[]> {
-    const request = encodeJwtSvidRequest(options.audience, options.spiffeId?.toString() ?? "");
+    const { audience, spiffeId: only } = options;
+    if (audience.length === 0 || audience.includes("")) throw new TypeError("a JWT-SVID needs an audience");
+    const request = encodeJwtSvidRequest(audience, only?.toString() ?? "");
     const answer = await this.#channel.unary(`${service}/FetchJWTSVID`, request, options);
     const svids = legal(() => decodeJwtSvidResponse(answer));
-    if (svids.length === 0) throw new WorkloadError("ERR_WORKLOAD_API_MALFORMED", "the Workload API sent no JWT-SVID");
-    return svids.map(({ spiffeId, svid, hint }) => ({ id: parseId(spiffeId), token: svid, hint }));
+    if (svids.length === 0) throw malformed("the Workload API sent no JWT-SVID");
+    if (svids.some(({ svid }) => svid === "")) throw malformed("the Workload API sent a JWT-SVID without a token");
+    return withoutRepeatedHints(
+      svids.map(({ spiffeId, svid, hint }) => ({ id: parseId(spiffeId), token: svid, hint })),
+    );
   }
 
-  /** Has the Workload API check a JWT-SVID for us. @throws WorkloadError ERR_WORKLOAD_API_INVALID when it is not valid */
+  /**
+   * Has the Workload API check a JWT-SVID for us.
+   * @throws WorkloadError ERR_WORKLOAD_API_INVALID when it is not valid; TypeError without an audience or a token
+   */
   async validateJwtSvid(audience: string, token: string, options: CallOptions = {}): Promise<ValidatedJwtSvid> {
+    if (audience === "" || token === "") throw new TypeError("to validate takes an audience and a token");
     const request = encodeValidateJwtSvidRequest(audience, token);
     const answer = await this.#channel.unary(`${service}/ValidateJWTSVID`, request, options);
     const { spiffeId, claims } = legal(() => decodeValidateJwtSvidResponse(answer));
+    if (Object.keys(claims).length === 0) throw malformed("the Workload API validated a token without claims");
     return { id: parseId(spiffeId), claims };
   }
 
@@ -147,8 +176,9 @@ export class WorkloadApiClient implements AsyncDisposable {
     return this.#watch("FetchJWTBundles", (bytes) => readJwtBundles(decodeJwtBundlesResponse(bytes)), options);
   }
 
-  /** Ends the connection; open calls reject. Idempotent. */
+  /** Ends the connection; open calls reject, and watches end with ERR_SOURCE_CLOSED. Idempotent. */
   close(): void {
+    this.#isClosed = true;
     this.#channel.close();
   }
 
@@ -161,75 +191,33 @@ export class WorkloadApiClient implements AsyncDisposable {
   async #first(method: string, options: CallOptions): Promise<Uint8Array> {
     for await (const message of this.#channel.serverStream(`${service}/${method}`, encodeEmpty(), options))
       return message;
-    throw new WorkloadError("ERR_WORKLOAD_API_MALFORMED", "the Workload API ended the stream without a message");
+    throw malformed("the Workload API ended the stream without a message");
   }
 
-  async *#watch<Update>(
+  #watch<Update>(
     method: string,
     read: (bytes: Uint8Array) => Update,
     options: WatchOptions,
   ): AsyncGenerator<Update, void, undefined> {
-    const call = options.signal === undefined ? {} : { signal: options.signal };
-    for (let attempt = 0; options.signal?.aborted !== true; attempt += 1) {
-      try {
-        for await (const message of this.#channel.serverStream(`${service}/${method}`, encodeEmpty(), call)) {
-          const update = this.#readOrReport(message, read, options);
-          if (update === undefined) continue;
-          attempt = 0;
-          yield update.value;
-        }
-        throw new WorkloadError("ERR_WORKLOAD_API_UNAVAILABLE", "the Workload API ended the stream");
-      } catch (error) {
-        await this.#recover(error, attempt, options);
-      }
-    }
+    const { signal } = options;
+    const call = signal === undefined ? {} : { signal };
+    return watchStream({
+      open: () => {
+        if (this.#isClosed) throw new WorkloadError("ERR_SOURCE_CLOSED", "the client is closed");
+        return this.#channel.serverStream(`${service}/${method}`, encodeEmpty(), call);
+      },
+      read: (bytes) => legal(() => read(bytes)),
+      clock: this.#clock,
+      random: this.#random,
+      ...options,
+    });
   }
-
-  /** Waits before the next try; rethrows what no retry can heal. */
-  async #recover(error: unknown, attempt: number, { signal, onProblem }: WatchOptions): Promise<void> {
-    if (signal?.aborted === true) return;
-    if (!(error instanceof WorkloadError) || isFinal(error)) throw error;
-    const delayMs = backOffMs(attempt, backOff, this.#random);
-    onProblem?.(error, delayMs);
-    // An aborted sleep only means that the loop ends.
-    await this.#clock.sleep(delayMs, signal === undefined ? {} : { signal }).catch(() => {});
-  }
-
-  /** A message that is not legal is discarded and changes nothing (§13.6). */
-  #readOrReport<Update>(
-    message: Uint8Array,
-    read: (bytes: Uint8Array) => Update,
-    options: WatchOptions,
-  ): { readonly value: Update } | undefined {
-    try {
-      return { value: read(message) };
-    } catch (error) {
-      const problem =
-        error instanceof WorkloadError
-          ? error
-          : new WorkloadError("ERR_WORKLOAD_API_MALFORMED", "the Workload API sent an update that is not usable", {
-              cause: error,
-            });
-      options.onProblem?.(problem, 0);
-      return undefined;
-    }
-  }
-}
-
-function isFinal(error: WorkloadError): boolean {
-  return (
-    error.code === "ERR_WORKLOAD_API_INVALID" ||
-    error.code === "ERR_WORKLOAD_API_UNIMPLEMENTED" ||
-    error.code === "ERR_SOURCE_CLOSED"
-  );
 }
 
 function parseId(text: string): SpiffeId {
   try {
     return SpiffeId.parse(text);
   } catch (error) {
-    throw new WorkloadError("ERR_WORKLOAD_API_MALFORMED", "the Workload API named an identity that is no SPIFFE ID", {
-      cause: error,
-    });
+    throw malformed("the Workload API named an identity that is no SPIFFE ID", error);
   }
 }

@@ -45,10 +45,10 @@ export class BundleSource implements AsyncDisposable {
     this.#ownsClient = options.client === undefined;
     this.#clock = clock;
     this.#x509 = kinds.includes("x509")
-      ? new LiveState({ what: "X.509 bundle", clock, watch: (watching) => client.watchX509Bundles(watching) })
+      ? new LiveState({ what: "X.509 bundle", clock, isSame, watch: (watching) => client.watchX509Bundles(watching) })
       : undefined;
     this.#jwt = kinds.includes("jwt")
-      ? new LiveState({ what: "JWT bundle", clock, watch: (watching) => client.watchJwtBundles(watching) })
+      ? new LiveState({ what: "JWT bundle", clock, isSame, watch: (watching) => client.watchJwtBundles(watching) })
       : undefined;
     this.#parts = [this.#x509, this.#jwt].filter((part) => part !== undefined);
     for (const part of this.#parts) {
@@ -133,6 +133,10 @@ export class BundleSource implements AsyncDisposable {
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }
+}
+
+function isSame(one: BundleMap, other: BundleMap): boolean {
+  return one.equals(other);
 }
 
 /** X.509 authorities from one stream, JWT keys from the other, and never the other way round (WAPI-39, WAPI-57). */

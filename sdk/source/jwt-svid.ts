@@ -1,7 +1,7 @@
 import { Secret } from "../../runtime/core/index.ts";
 import { parseJwtSvid, type SpiffeId } from "../../spiffe/index.ts";
+import { malformed, withoutRepeatedHints } from "../client/read-context.ts";
 import type { FetchedJwtSvid } from "../client/workload-api-client.ts";
-import { WorkloadError } from "../errors.ts";
 
 /** A JWT-SVID of this process. Printed, logged or made JSON it does not show its token. */
 export interface JwtSvid {
@@ -52,13 +52,4 @@ function parsed(token: string): ReturnType<typeof parseJwtSvid> {
   } catch (cause) {
     throw malformed("the Workload API sent something that is no JWT-SVID", cause);
   }
-}
-
-/** A hint names one identity: of several with the same one only the first is kept (WAPI-54). */
-function withoutRepeatedHints(svids: readonly JwtSvid[]): readonly JwtSvid[] {
-  return svids.filter(({ hint }, index) => hint === "" || svids.findIndex((other) => other.hint === hint) === index);
-}
-
-function malformed(message: string, cause?: unknown): WorkloadError {
-  return new WorkloadError("ERR_WORKLOAD_API_MALFORMED", message, cause === undefined ? {} : { cause });
 }

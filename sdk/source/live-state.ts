@@ -23,6 +23,8 @@ interface LiveStateOptions<State> {
   readonly watch: (options: WatchOptions) => AsyncIterable<State>;
   /** Says why a state does not do: it is kept, but `start` waits for a better one. */
   readonly judge?: (state: State) => WorkloadError | undefined;
+  /** The same content again is news of nothing: listeners are not called. */
+  readonly isSame: (state: State, last: State) => boolean;
 }
 
 /**
@@ -101,22 +103,25 @@ export class LiveState<State> {
 
   async #follow(): Promise<void> {
     const { watch } = this.#options;
-    for await (const state of watch({ signal: this.#abort.signal, onProblem: (problem) => this.#onProblem(problem) }))
-      this.#onUpdate(state);
+    const onProblem = (problem: WorkloadError, retryInMs: number): void => this.#onProblem(problem, retryInMs);
+    for await (const state of watch({ signal: this.#abort.signal, onProblem })) this.#onUpdate(state);
   }
 
   #onUpdate(state: State): void {
     this.#isConnected = true;
     this.#updatedAt = this.#options.clock.now();
-    this.#state = state;
+    const isNews = this.#state === undefined || !this.#options.isSame(state, this.#state);
     this.#lastProblem = this.#options.judge?.(state);
     this.#isUsable = this.#lastProblem === undefined;
+    if (!isNews) return;
+    this.#state = state;
     notify(this.#listeners);
   }
 
-  #onProblem(problem: WorkloadError): void {
+  #onProblem(problem: WorkloadError, retryInMs: number): void {
     this.#lastProblem = problem;
-    if (problem.code === "ERR_WORKLOAD_API_MALFORMED") return;
+    // One message was discarded, and the stream goes on.
+    if (problem.code === "ERR_WORKLOAD_API_MALFORMED" && retryInMs === 0) return;
     this.#isConnected = false;
     if (problem.code !== "ERR_WORKLOAD_API_DENIED" || this.#state === undefined) return;
     this.#state = undefined;

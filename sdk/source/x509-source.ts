@@ -46,6 +46,7 @@ export class X509Source implements AsyncDisposable {
       clock,
       watch: (watching) => picked(client, pick, watching),
       judge: ({ svid, failure }) => (svid === undefined ? pickedNone(failure) : undefined),
+      isSame: (one, other) => isSameContext(one.context, other.context) && isSameChoice(one.svid, other.svid),
     });
     this.#fetcher = new Fetcher(this);
   }
@@ -145,6 +146,23 @@ async function* picked(
   options: WatchOptions,
 ): AsyncGenerator<Picked, void, undefined> {
   for await (const context of client.watchX509Context(options)) yield pickFrom(context, pick);
+}
+
+/** Keys need no look: a leaf has but one. */
+function isSameContext(one: X509Context, other: X509Context): boolean {
+  return (
+    one.svids.length === other.svids.length &&
+    one.svids.every((svid, index) => isSameSvid(svid, other.svids[index])) &&
+    one.bundles.equals(other.bundles)
+  );
+}
+
+function isSameSvid(one: X509Svid, other: X509Svid | undefined): boolean {
+  return other !== undefined && one.hint === other.hint && Buffer.compare(one.chainDer(), other.chainDer()) === 0;
+}
+
+function isSameChoice(one: X509Svid | undefined, other: X509Svid | undefined): boolean {
+  return one === undefined || other === undefined ? one === other : isSameSvid(one, other);
 }
 
 function pickFrom(context: X509Context, pick: NonNullable<X509SourceOptions["pick"]>): Picked {

@@ -15,6 +15,7 @@ export interface PoolOptions {
   /** Makes a connection that is ready for application data. Rejects with `ServiceError`. */
   readonly dial: (signal: AbortSignal) => Promise<Duplex>;
   readonly authority: string;
+  /** For the connection, and again for the other side's first HTTP/2 frame. */
   readonly connectTimeoutMs: number;
   readonly keepAlive: KeepAlive | undefined;
   /** The other side asked this connection to leave: open calls go on, the next one gets a new connection. */
@@ -89,6 +90,7 @@ class OpenConnection implements ClientConnection {
   #lostBy: unknown;
   #isLeaving = false;
   #pingTimer: Timer | undefined;
+  readonly #greetingTimer: Timer;
 
   constructor(socket: Duplex, options: PoolOptions, onClosed: () => void) {
     this.#options = options;
@@ -100,12 +102,19 @@ class OpenConnection implements ClientConnection {
       settings: { enablePush: false, initialWindowSize: streamWindow, maxHeaderListSize: maxMetadataBytes },
     });
     this.session.once("connect", () => this.session.setLocalWindowSize(connectionWindow));
+    // A socket that accepts and says nothing would hold calls for ever.
+    this.#greetingTimer = options.clock.setTimer(options.connectTimeoutMs, () => {
+      const text = `no HTTP/2 from the other side within ${options.connectTimeoutMs} ms`;
+      this.lose(transportErrors.error("ERR_CONNECTION_LOST", text));
+    });
+    this.session.once("remoteSettings", () => this.#greetingTimer.cancel());
     this.session.once("goaway", () => {
       this.#isLeaving = true;
       options.onLeaving?.();
     });
     this.session.on("error", (error) => this.#note(error));
     this.session.once("close", () => {
+      this.#greetingTimer.cancel();
       this.#pingTimer?.cancel();
       onClosed();
     });

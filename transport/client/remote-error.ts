@@ -4,6 +4,9 @@ import { transportErrors } from "../errors/transport.ts";
 import { decodeMessageText } from "../grpc/message-text.ts";
 import { decodeStatusDetails, statusName } from "../grpc/status-details.ts";
 
+/** The other side's own answer: its status came in trailers. All other errors of a call are about the call itself. */
+export class AnsweredError extends ServiceError {}
+
 /**
  * What the other side answered, as the error it was there: the code from our ErrorInfo, else `ERR_RPC_<STATUS>`.
  * `undefined` for OK.
@@ -16,16 +19,8 @@ export function errorOfTrailers(trailers: IncomingHttpHeaders): ServiceError | u
   const binary = trailers["grpc-status-details-bin"];
   const { code, fix, details } = decodeStatusDetails(Buffer.from(String(binary ?? ""), "base64"));
   const message = decodeMessageText(String(trailers["grpc-message"] ?? ""));
-  return remoteError(status, message, { code, fix, details });
-}
-
-function remoteError(
-  status: GrpcStatusName,
-  message: string,
-  { code, fix, details }: ReturnType<typeof decodeStatusDetails>,
-): ServiceError {
   const spec = { status, meaning: "What the other side answered.", fix: fix ?? "see the other side's log" };
-  return new ServiceError(code ?? rpcCode(status), spec, message || `the other side answered ${status}`, { details });
+  return new AnsweredError(code ?? rpcCode(status), spec, message || `the other side answered ${status}`, { details });
 }
 
 /** `permissionDenied` → `ERR_RPC_PERMISSION_DENIED`. */
@@ -47,8 +42,8 @@ const httpStatus: ReadonlyMap<number, GrpcStatusName> = new Map([
 /** An answer that is no gRPC, from a proxy or another kind of server (gRPC's table of HTTP statuses). */
 export function errorOfHttpStatus(code: number): ServiceError {
   const status = httpStatus.get(code) ?? "unknown";
-  const none = { code: undefined, fix: "check that the address is that of a gRPC service", details: [] };
-  return remoteError(status, `the other side answered HTTP ${code} instead of gRPC`, none);
+  const fix = "check that the address is that of a gRPC service";
+  return unanswered(status, `the other side answered HTTP ${code} instead of gRPC`, fix);
 }
 
 const resetStatus: ReadonlyMap<number, GrpcStatusName> = new Map([
@@ -61,6 +56,9 @@ const resetStatus: ReadonlyMap<number, GrpcStatusName> = new Map([
 /** The stream was reset before a status came. */
 export function errorOfReset(code: number): ServiceError {
   const status = resetStatus.get(code) ?? "internal";
-  const none = { code: undefined, fix: undefined, details: [] };
-  return remoteError(status, `the other side reset the call (HTTP/2 code ${code})`, none);
+  return unanswered(status, `the other side reset the call (HTTP/2 code ${code})`, "see the other side's log");
+}
+
+function unanswered(status: GrpcStatusName, message: string, fix: string): ServiceError {
+  return new ServiceError(rpcCode(status), { status, meaning: "The call ended without a gRPC status.", fix }, message);
 }
