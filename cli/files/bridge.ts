@@ -15,6 +15,8 @@ export interface BridgeOptions {
   readonly feed: () => Feed;
   readonly layout: Layout;
   readonly tell: Tell;
+  /** Once: everything configured is there, and the program has not been told yet. */
+  readonly onReady?: () => void;
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
@@ -121,8 +123,11 @@ export class FilesBridge {
   }
 
   #complete(): void {
-    const { config, tell, logger } = this.#options;
-    if (!this.#isComplete) logger.info({ folder: config.folder }, "ready");
+    const { config, tell, logger, onReady } = this.#options;
+    if (!this.#isComplete) {
+      logger.info({ folder: config.folder }, "ready");
+      onReady?.();
+    }
     this.#isComplete = true;
     if (this.#untold.size === 0) return;
     tell.changed([...this.#untold]);

@@ -126,7 +126,16 @@ async function runDaemon(
   const notifier = serviceNotifier(environment, process.pid);
   const surroundings = { clock, random, logger, environment: withoutOurs(environment), pid: process.pid };
   const tell = tellAll(config, surroundings);
-  const bridge = new FilesBridge({ config, feed: () => feed, layout: layoutOf(config), tell, clock, random, logger });
+  const bridge = new FilesBridge({
+    config,
+    feed: () => feed,
+    layout: layoutOf(config),
+    tell,
+    onReady: notifier.ready,
+    clock,
+    random,
+    logger,
+  });
   await using stack = new AsyncDisposableStack();
   stack.defer(() => tell.close());
   await using feed: IdentityFeed = new IdentityFeed({
@@ -154,7 +163,6 @@ async function runDaemon(
   });
   const staying = clock.sleep(0x7fff_ffff, { signal: stopping.signal }).catch(() => {});
   feed.start();
-  notifier.ready();
   try {
     await Promise.race([bridge.run(stopping.signal), failed.promise]);
     return daemonExitCodes.stopped;

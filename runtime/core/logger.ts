@@ -28,7 +28,8 @@ export function errorFields(error: unknown): LogFields {
   const causes: string[] = [];
   let current: unknown = error;
   for (let depth = 0; depth < 8 && current instanceof Error; depth += 1) {
-    if (causes.at(-1)?.endsWith(`: ${current.message}`) !== true) causes.push(current.message);
+    const last = causes.at(-1);
+    if (last !== current.message && last?.endsWith(`: ${current.message}`) !== true) causes.push(current.message);
     current = current.cause;
   }
   if (causes.length === 0) causes.push(String(error));

@@ -50,7 +50,7 @@ describe("errorFields()", () => {
   it("ends on a cause that is its own cause", () => {
     const error = new Error("loop");
     error.cause = error;
-    assert.match(String(errorFields(error)["error"]), /^loop(: loop)+$/);
+    assert.match(String(errorFields(error)["error"]), /^loop(: loop)*$/);
   });
 });
 

@@ -150,6 +150,7 @@ health_checks {
       [{ dir: "d", once: true, pidFile: "p", renewSignal: "HUP" }, /pid_file_name: is for the daemon/],
       [{ dir: "d", renewSignal: "SIGNAL" }, /there is no signal SIGNAL/],
       [{ dir: "d", notifyUrl: "ftp://x" }, /must be an http or https URL/],
+      [{ dir: "d", notifyUrl: "http://me:secret@x/" }, /must not hold a user name or password/],
       [{ dir: "d", hint: "a", spiffeId: "spiffe://one.test/a" }, /give hint or spiffe_id, not both/],
       [{ config: fileOf("number.yaml", "cert_dir: d\nkey_file_mode: 0600\n") }, /number\.yaml:2:1: .*in quotes/],
       [{ config: fileOf("nothing.conf", 'cert_dir = "d"\n') }, /nothing would be written/],

@@ -31,6 +31,7 @@ function isSignal(name: string): name is NodeJS.Signals {
 const httpUrl = parsed((value): URL => {
   const url = new URL(value);
   if (url.protocol !== "https:" && url.protocol !== "http:") throw new Error("must be an http or https URL");
+  if (url.username !== "" || url.password !== "") throw new Error("must not hold a user name or password");
   return url;
 });
 

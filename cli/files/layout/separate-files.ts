@@ -3,6 +3,7 @@ import { mkdir, rm } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import type { FileChanges, Layout } from "./layout.ts";
 import { ownerToKeep, syncFolder, writeNewFile } from "./new-file.ts";
+import { removeRounds } from "./swapped-folder.ts";
 
 /**
  * Each file is replaced by itself. All new ones are on the disk before the first takes its place, and then they do one right
@@ -10,6 +11,7 @@ import { ownerToKeep, syncFolder, writeNewFile } from "./new-file.ts";
  */
 export class SeparateFiles implements Layout {
   readonly #folder: string;
+  #isTidy = false;
 
   constructor(folder: string) {
     this.#folder = folder;
@@ -32,6 +34,8 @@ export class SeparateFiles implements Layout {
       for (const { from } of moves) await rm(from, { force: true });
       throw error;
     }
+    if (!this.#isTidy) await removeRounds(this.#folder);
+    this.#isTidy = true;
     for (const name of gone) await rm(join(this.#folder, name), { force: true });
     const touched = [...changed.map(({ name }) => name), ...gone].map((name) => dirname(join(this.#folder, name)));
     for (const folder of new Set(touched)) await syncFolder(folder);

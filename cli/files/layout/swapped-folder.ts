@@ -7,6 +7,15 @@ import { exists, isMissing, ownerToKeep, syncFolder, writeNewFile } from "./new-
 const current = "..data";
 const generation = "..gen-";
 
+/** All that is left of this layout in a folder that has another one now, but for links that lead to what is there. */
+export async function removeRounds(folder: string): Promise<void> {
+  for (const name of await readdir(folder)) {
+    const path = join(folder, name);
+    const isOurs = name === current || name.startsWith(generation);
+    if (isOurs || (await linkTarget(path)) === join(current, name)) await rm(path, { recursive: true, force: true });
+  }
+}
+
 /**
  * All files of one round are in a folder of their own; `..data` is a link to the newest, and `NAME` one to `..data/NAME`, as
  * Kubernetes mounts secrets. One rename exchanges everything, so that neither a crash nor a reader who resolves `..data`
@@ -33,7 +42,8 @@ export class SwappedFolder implements Layout {
     const kept = topLevel(files.map((file) => file.name));
     for (const name of topLevel(gone)) if (!kept.has(name)) await rm(join(this.#folder, name), { force: true });
     await syncFolder(this.#folder);
-    await this.#removeOld(new Set([next, before]), kept);
+    // What is to be gone must not lie on in the round before.
+    await this.#removeOld(new Set([next, gone.length === 0 ? before : next]), kept);
   }
 
   /** Name of the folder that `..data` leads to. */
