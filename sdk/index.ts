@@ -76,6 +76,17 @@ export {
 } from "./jwt/bearer.ts";
 export { type JwsInput, jwtKeySet } from "./jwt/key-set.ts";
 export { type FetchInit, type FetchLike, type WithJwtSvidOptions, withJwtSvid } from "./jwt/with-jwt-svid.ts";
+export type {
+  ConnectionAcceptedEvent,
+  ConnectionClosingEvent,
+  ConnectionRefusedEvent,
+  JwtFailedEvent,
+  JwtFetchedEvent,
+  Observer,
+  SourceStateEvent,
+  SvidUpdatedEvent,
+  WorkloadEvent,
+} from "./observer.ts";
 export {
   type BundleKind,
   BundleSource,

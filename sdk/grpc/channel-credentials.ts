@@ -2,11 +2,13 @@ import type { Socket } from "node:net";
 import { CallCredentials, ChannelCredentials } from "@grpc/grpc-js";
 import { type Authorizer, checkAuthorize } from "../authorize.ts";
 import type { X509Source } from "../source/x509-source.ts";
-import { type Closing, readClosing } from "../tls/closing.ts";
+import { type Closing, type ClosingOptions, readClosing } from "../tls/closing.ts";
 import { dialVerified, type VerifiedClientOptions } from "../tls/dial.ts";
 import { showPeerToGrpc } from "../tls/peers.ts";
 import { described } from "./described.ts";
 import { EndWhenIdle } from "./end-when-idle.ts";
+
+export interface GrpcChannelOptions extends VerifiedClientOptions, ClosingOptions {}
 
 type SecureConnector = ReturnType<ChannelCredentials["_createSecureConnector"]>;
 
@@ -20,7 +22,7 @@ type SecureConnector = ReturnType<ChannelCredentials["_createSecureConnector"]>;
  *
  * @throws TypeError when `authorize` is missing, or with a grpc-js that has no secure connectors (before 1.14)
  */
-export function grpcChannelCredentials(source: X509Source, options: VerifiedClientOptions): ChannelCredentials {
+export function grpcChannelCredentials(source: X509Source, options: GrpcChannelOptions): ChannelCredentials {
   checkAuthorize(options, "grpcChannelCredentials");
   // Not called by an older grpc-js, which would then say nothing helpful about it.
   if (!("_createSecureConnector" in ChannelCredentials.createInsecure())) {
@@ -41,7 +43,7 @@ class SourceChannelCredentials extends ChannelCredentials {
   readonly #authorize: Authorizer;
   readonly #closing: Closing | undefined;
 
-  constructor(source: X509Source, options: VerifiedClientOptions) {
+  constructor(source: X509Source, options: GrpcChannelOptions) {
     super();
     this.#source = source;
     this.#authorize = options.authorize;

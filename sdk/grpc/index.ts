@@ -3,6 +3,6 @@
  * uses it has installed (1.14 or newer); nothing else of the SDK does.
  */
 export { grpcBearerInterceptor } from "./bearer-interceptor.ts";
-export { grpcChannelCredentials } from "./channel-credentials.ts";
+export { type GrpcChannelOptions, grpcChannelCredentials } from "./channel-credentials.ts";
 export { grpcJwtCredentials } from "./jwt-credentials.ts";
 export { createGrpcServer, type GrpcServerOptions, type SourceGrpcServer } from "./server.ts";

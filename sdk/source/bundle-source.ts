@@ -40,7 +40,7 @@ export class BundleSource implements AsyncDisposable {
   #merged: BundleMap | undefined;
 
   private constructor(client: WorkloadApiClient, options: BundleSourceOptions) {
-    const { clock = systemClock, kinds = ["x509", "jwt"] } = options;
+    const { clock = systemClock, kinds = ["x509", "jwt"], observer } = options;
     this.#client = client;
     this.#ownsClient = options.client === undefined;
     this.#clock = clock;
@@ -49,6 +49,10 @@ export class BundleSource implements AsyncDisposable {
       : undefined;
     this.#jwt = kinds.includes("jwt")
       ? new LiveState({ what: "JWT bundle", clock, isSame, watch: (watching) => client.watchJwtBundles(watching) })
+      ? new LiveState({ what: "X.509 bundle", clock, observer, watch: (watching) => client.watchX509Bundles(watching) })
+      : undefined;
+    this.#jwt = kinds.includes("jwt")
+      ? new LiveState({ what: "JWT bundle", clock, observer, watch: (watching) => client.watchJwtBundles(watching) })
       : undefined;
     this.#parts = [this.#x509, this.#jwt].filter((part) => part !== undefined);
     for (const part of this.#parts) {

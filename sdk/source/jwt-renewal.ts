@@ -2,6 +2,7 @@ import { backOffMs, type Clock, systemRandom, type Timer } from "../../runtime/c
 import type { WorkloadApiClient } from "../client/workload-api-client.ts";
 import { WorkloadError } from "../errors.ts";
 import { workloadLimits } from "../limits.ts";
+import { type Observer, tell } from "../observer.ts";
 import { type JwtSvid, readJwtSvids } from "./jwt-svid.ts";
 import type { SourceHealth } from "./live-state.ts";
 
@@ -16,6 +17,7 @@ export interface JwtRenewalOptions {
   readonly client: WorkloadApiClient;
   readonly clock: Clock;
   readonly request: JwtRequest;
+  readonly observer: Observer | undefined;
   /** Renewed whether used or not. */
   readonly isPinned: boolean;
   readonly pick: (svids: readonly JwtSvid[]) => JwtSvid | undefined;
@@ -125,7 +127,9 @@ export class JwtRenewal {
   }
 
   async #fetchOnce(): Promise<JwtSvid> {
-    const { client, clock, request, signal } = this.#options;
+    const { client, clock, request, signal, observer } = this.#options;
+    const { audience } = request;
+    const startedAt = clock.monotonic();
     try {
       const fetched = await client.fetchJwtSvids({
         audience: request.audience,
@@ -135,9 +139,14 @@ export class JwtRenewal {
       });
       const svid = this.#choose(readJwtSvids(fetched, request, clock.now()));
       signal.throwIfAborted();
+      const durationMs = clock.monotonic() - startedAt;
+      const { expiresAt } = svid;
+      tell(observer, { name: "jwt.fetched", id: svid.id.toString(), audience, expiresAt, durationMs });
       this.#accept(svid);
       return svid;
     } catch (error) {
+      if (!signal.aborted)
+        tell(observer, { name: "jwt.failed", audience, error, durationMs: clock.monotonic() - startedAt });
       this.#fail(error);
       throw error;
     }

@@ -4,6 +4,7 @@ import { SpiffeId } from "../../spiffe/index.ts";
 import type { WorkloadApiClient } from "../client/workload-api-client.ts";
 import { WorkloadError } from "../errors.ts";
 import { workloadLimits } from "../limits.ts";
+import type { Observer } from "../observer.ts";
 import { JwtRenewal, type JwtRequest } from "./jwt-renewal.ts";
 import type { JwtSvid } from "./jwt-svid.ts";
 import type { SourceHealth, Unsubscribe } from "./live-state.ts";
@@ -41,6 +42,7 @@ export class JwtSource implements AsyncDisposable {
   readonly #client: WorkloadApiClient;
   readonly #ownsClient: boolean;
   readonly #clock: Clock;
+  readonly #observer: Observer | undefined;
   readonly #pick: NonNullable<JwtSourceOptions["pick"]>;
   /** The one used most recently is last. */
   readonly #renewals = new Map<string, JwtRenewal>();
@@ -53,6 +55,7 @@ export class JwtSource implements AsyncDisposable {
     setMaxListeners(0, this.#closing.signal);
     this.#ownsClient = options.client === undefined;
     this.#clock = options.clock ?? systemClock;
+    this.#observer = options.observer;
     this.#pick = options.pick ?? (([first]) => first);
   }
 
@@ -140,6 +143,7 @@ export class JwtSource implements AsyncDisposable {
       client: this.#client,
       clock: this.#clock,
       request,
+      observer: this.#observer,
       isPinned,
       pick: this.#pick,
       onChange: () => notify(this.#listeners),

@@ -1,6 +1,7 @@
 import type { Clock } from "../../runtime/core/index.ts";
 import type { WatchOptions } from "../client/workload-api-client.ts";
 import { WorkloadError } from "../errors.ts";
+import { type Observer, type SourceStateEvent, tell } from "../observer.ts";
 import { notify } from "./notify.ts";
 
 /** How a source is doing. */
@@ -18,8 +19,9 @@ export type Unsubscribe = () => void;
 
 interface LiveStateOptions<State> {
   /** What is waited for, as the time-out names it: "no … came within". */
-  readonly what: string;
+  readonly what: SourceStateEvent["source"];
   readonly clock: Clock;
+  readonly observer?: Observer | undefined;
   readonly watch: (options: WatchOptions) => AsyncIterable<State>;
   /** Says why a state does not do: it is kept, but `start` waits for a better one. */
   readonly judge?: (state: State) => WorkloadError | undefined;
@@ -41,6 +43,7 @@ export class LiveState<State> {
   #isUsable = false;
   #lastProblem: WorkloadError | undefined;
   #running: Promise<void> = Promise.resolve();
+  #told = "";
 
   constructor(options: LiveStateOptions<State>) {
     this.#options = options;
@@ -89,6 +92,7 @@ export class LiveState<State> {
       this.#running = this.#follow().catch((error: unknown) => {
         this.#isConnected = false;
         this.#lastProblem = error instanceof WorkloadError ? error : undefined;
+        this.#tellState();
         settle(() => reject(error));
       });
     });
@@ -115,6 +119,7 @@ export class LiveState<State> {
     this.#isUsable = this.#lastProblem === undefined;
     if (!isNews) return;
     this.#state = state;
+    this.#tellState();
     notify(this.#listeners);
   }
 
@@ -123,9 +128,21 @@ export class LiveState<State> {
     // One message was discarded, and the stream goes on.
     if (problem.code === "ERR_WORKLOAD_API_MALFORMED" && retryInMs === 0) return;
     this.#isConnected = false;
+    if (problem.code !== "ERR_WORKLOAD_API_MALFORMED") this.#isConnected = false;
+    this.#tellState();
     if (problem.code !== "ERR_WORKLOAD_API_DENIED" || this.#state === undefined) return;
     this.#state = undefined;
     this.#isUsable = false;
     notify(this.#listeners);
+  }
+
+  /** Once per change: reconnecting fails for the same reason again and again. */
+  #tellState(): void {
+    const error = this.#lastProblem;
+    const isConnected = this.#isConnected;
+    const told = `${isConnected} ${error?.code} ${error?.reason}`;
+    if (told === this.#told) return;
+    this.#told = told;
+    tell(this.#options.observer, { name: "source.state", source: this.#options.what, isConnected, error });
   }
 }

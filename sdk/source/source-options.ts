@@ -1,5 +1,6 @@
 import type { Clock } from "../../runtime/core/index.ts";
 import { WorkloadApiClient } from "../client/workload-api-client.ts";
+import type { Observer } from "../observer.ts";
 
 /** What every source takes. */
 export interface SourceOptions {
@@ -13,6 +14,8 @@ export interface SourceOptions {
   readonly signal?: AbortSignal;
   /** Rules expiry, renewal, back-off and `timeoutMs`, for tests. TLS handshakes go by the real time. Default: the system's. */
   readonly clock?: Clock;
+  /** Hears what happens to this source and to the connections that are made with it: for logs, metrics, traces. */
+  readonly observer?: Observer;
 }
 
 /** The client that the options name, or a new one that lives by the same clock. @throws WorkloadError ERR_WORKLOAD_ENDPOINT */

@@ -4,6 +4,7 @@ import type { BundleMap, SpiffeBundle, TrustDomain, X509Svid } from "../../spiff
 import type { X509Context } from "../client/read-context.ts";
 import type { WatchOptions, WorkloadApiClient } from "../client/workload-api-client.ts";
 import { WorkloadError } from "../errors.ts";
+import { type Observer, tell } from "../observer.ts";
 import { Fetcher, type SourceFetchOptions } from "../tls/fetcher.ts";
 import { LiveState, type SourceHealth, type Unsubscribe } from "./live-state.ts";
 import { setContext } from "./source-context.ts";
@@ -36,19 +37,21 @@ export class X509Source implements AsyncDisposable {
   readonly #fetcher: Fetcher;
 
   private constructor(client: WorkloadApiClient, options: X509SourceOptions) {
-    const { clock = systemClock, pick = ([first]) => first } = options;
+    const { clock = systemClock, pick = ([first]) => first, observer } = options;
     this.#client = client;
     this.#ownsClient = options.client === undefined;
     this.#clock = clock;
-    setContext(this, { clock });
+    setContext(this, { clock, observer });
     this.#live = new LiveState({
       what: "identity",
       clock,
+      observer,
       watch: (watching) => picked(client, pick, watching),
       judge: ({ svid, failure }) => (svid === undefined ? pickedNone(failure) : undefined),
       isSame: (one, other) => isSameContext(one.context, other.context) && isSameChoice(one.svid, other.svid),
     });
     this.#fetcher = new Fetcher(this);
+    if (observer !== undefined) this.#tellOfSvids(observer);
   }
 
   /**
@@ -137,6 +140,17 @@ export class X509Source implements AsyncDisposable {
   /** As `close`, for `await using`. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
+  }
+
+  #tellOfSvids(observer: Observer): void {
+    let told: X509Svid | undefined;
+    this.#live.onChange(() => {
+      const svid = this.#live.state?.svid;
+      if (svid === undefined || told?.leaf.equals(svid.leaf) === true) return;
+      told = svid;
+      const { id, leaf, notAfter } = svid;
+      tell(observer, { name: "svid.updated", id: id.toString(), serialNumber: leaf.serialNumber, notAfter });
+    });
   }
 }
 

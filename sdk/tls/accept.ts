@@ -5,7 +5,9 @@ import { createVerifiedTlsServer } from "../../transport/tls/index.ts";
 import { type Authorizer, checkAuthorize } from "../authorize.ts";
 import { callHook } from "../call-hook.ts";
 import { workloadLimits } from "../limits.ts";
+import { tell } from "../observer.ts";
 import type { IdentitySource } from "../source/identity-source.ts";
+import { contextOf } from "../source/source-context.ts";
 import { type ClosingOptions, readClosing } from "./closing.ts";
 import { closeInTime } from "./open-connections.ts";
 import { type Peer, rememberPeer } from "./peers.ts";
@@ -59,6 +61,7 @@ export function acceptVerified(
 ): void {
   checkAuthorize(options, factory);
   const closing = readClosing(options, factory);
+  const { observer } = contextOf(source);
   const { authorize, onRefused, maxConnections = workloadLimits.serverConnections.value } = options;
   const acceptor = createVerifiedTlsServer<Peer>({
     identity: () => ({ chain: source.svid.chain.map(({ der }) => der), key: source.svid.key }),
@@ -71,20 +74,30 @@ export function acceptVerified(
       maxConnections,
       maxConnectionsPerAddress: maxConnections,
     },
-    onConnection: ({ socket, client }) => {
+    onConnection: ({ socket, client, address }) => {
       if (client === undefined) {
         socket.destroy();
         return;
       }
       const peer = client.verified;
       rememberPeer(socket, peer);
+      tell(observer, {
+        name: "connection.accepted",
+        side: "server",
+        peer: `${peer.id}`,
+        address,
+        durationMs: undefined,
+      });
       const retire = take(socket);
       if (closing === undefined) return;
       const ownNotAfter = closing.reasons.has("own-expired") ? notAfterOfOwn(socket) : Number.POSITIVE_INFINITY;
       const how = retire === undefined ? {} : { retire };
       closeInTime(source, { socket, peer, usage: "client", ownNotAfter, closing, ...how });
     },
-    onRefused: (reason, address, cause) => callHook("onRefused", onRefused, { reason, address, cause }),
+    onRefused: (reason, address, error) => {
+      callHook("onRefused", onRefused, { reason, address, cause: error });
+      tell(observer, { name: "connection.refused", side: "server", address, reason, error, durationMs: undefined });
+    },
   });
   server.removeAllListeners("connection");
   server.on("connection", (socket: Socket) => acceptor.accept(socket));

@@ -6,7 +6,7 @@ import { workloadLimits } from "../limits.ts";
  */
 export type CloseReason = "peer-expired" | "own-expired" | "distrusted";
 
-/** For each factory. */
+/** For each factory of servers, and for those of clients that carry HTTP, gRPC or bare TLS. */
 export interface ClosingOptions {
   /**
    * Close established connections, too, for these reasons: within a second of an expiry, and as soon as the source knows

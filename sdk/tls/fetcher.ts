@@ -7,11 +7,11 @@ import { WorkloadError } from "../errors.ts";
 import { workloadLimits } from "../limits.ts";
 import type { IdentitySource } from "../source/identity-source.ts";
 import type { Unsubscribe } from "../source/live-state.ts";
-import { type Closing, readClosing } from "./closing.ts";
+import { type Closing, type ClosingOptions, readClosing } from "./closing.ts";
 import { addressOf, dialVerified, type VerifiedClientOptions } from "./dial.ts";
 
 /** As of undici's `fetch`, whose `dispatcher` is ours. */
-export interface SourceFetchOptions extends Omit<RequestInit, "dispatcher">, VerifiedClientOptions {}
+export interface SourceFetchOptions extends Omit<RequestInit, "dispatcher">, VerifiedClientOptions, ClosingOptions {}
 
 /** What connections that may be shared have in common. */
 interface Terms {

@@ -12,7 +12,7 @@ import {
 import { checkAuthorize } from "../authorize.ts";
 import type { X509Source } from "../source/x509-source.ts";
 import { acceptVerified, type VerifiedServerOptions } from "./accept.ts";
-import { readClosing } from "./closing.ts";
+import { type ClosingOptions, readClosing } from "./closing.ts";
 import { addressOf, dialVerified, type VerifiedClientOptions } from "./dial.ts";
 
 export interface Http2ServerOptions extends VerifiedServerOptions {
@@ -51,7 +51,7 @@ export function createHttp2SecureServer(
   return server;
 }
 
-export interface ConnectHttp2Options extends VerifiedClientOptions {
+export interface ConnectHttp2Options extends VerifiedClientOptions, ClosingOptions {
   /** Of node:http2, without what concerns the connection. */
   readonly http2?: Omit<ClientSessionOptions, "createConnection" | "protocol">;
   /** Ends the waiting for the connection. */

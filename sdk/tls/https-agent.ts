@@ -4,12 +4,13 @@ import type { Duplex } from "node:stream";
 import type { TLSSocket } from "node:tls";
 import { type Authorizer, checkAuthorize } from "../authorize.ts";
 import type { X509Source } from "../source/x509-source.ts";
-import { type Closing, readClosing } from "./closing.ts";
+import { type Closing, type ClosingOptions, readClosing } from "./closing.ts";
 import { dialVerified, type VerifiedClientOptions } from "./dial.ts";
 
 /** As of `https.Agent`, with `authorize`. */
 export interface HttpsAgentOptions extends VerifiedClientOptions {
   /** Keep connections for later requests. Default `false`. */
+export interface HttpsAgentOptions extends VerifiedClientOptions, ClosingOptions {
   readonly keepAlive?: boolean;
   /** Connections to one host and port at once. Default: no limit. */
   readonly maxSockets?: number;

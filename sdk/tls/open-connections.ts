@@ -1,6 +1,7 @@
 import type { TLSSocket } from "node:tls";
 import type { Clock, Timer } from "../../runtime/core/index.ts";
 import { workloadLimits } from "../limits.ts";
+import { tell } from "../observer.ts";
 import type { IdentitySource } from "../source/identity-source.ts";
 import type { Unsubscribe } from "../source/live-state.ts";
 import { contextOf } from "../source/source-context.ts";
@@ -107,9 +108,11 @@ class OpenConnections {
     this.#close(entry, isPeer ? "peer-expired" : "own-expired");
   }
 
-  #close(entry: Entry, _reason: CloseReason): void {
-    const { socket, closing, retire } = entry.connection;
+  #close(entry: Entry, reason: CloseReason): void {
+    const { socket, closing, retire, peer, usage } = entry.connection;
     entry.isRetired = true;
+    const side = usage === "client" ? "server" : "client";
+    tell(contextOf(this.#source).observer, { name: "connection.closing", side, peer: `${peer.id}`, reason });
     if (retire === undefined || closing.graceMs === 0) {
       entry.dueAt = Number.POSITIVE_INFINITY;
       socket.destroy();

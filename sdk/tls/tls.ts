@@ -3,7 +3,7 @@ import type { TLSSocket } from "node:tls";
 import { checkAuthorize } from "../authorize.ts";
 import type { X509Source } from "../source/x509-source.ts";
 import { acceptVerified, type VerifiedServerOptions } from "./accept.ts";
-import { readClosing } from "./closing.ts";
+import { type ClosingOptions, readClosing } from "./closing.ts";
 import { dialVerified, type VerifiedClientOptions } from "./dial.ts";
 
 /** What `createTlsServer` takes. */
@@ -40,6 +40,7 @@ export function createTlsServer(
 /** What `connectTls` takes. */
 export interface ConnectTlsOptions extends VerifiedClientOptions {
   /** Name or IP address to connect to; the server is not verified by it. */
+export interface ConnectTlsOptions extends VerifiedClientOptions, ClosingOptions {
   readonly host: string;
   /** TCP port. */
   readonly port: number;

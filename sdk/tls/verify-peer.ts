@@ -1,9 +1,9 @@
 import type { Certificate } from "../../certs/index.ts";
+import { systemClock } from "../../runtime/core/index.ts";
 import { verifyX509Svid } from "../../spiffe/index.ts";
 import { type Authorizer, decide } from "../authorize.ts";
 import { WorkloadError } from "../errors.ts";
 import type { IdentitySource } from "../source/identity-source.ts";
-import { contextOf } from "../source/source-context.ts";
 import type { Peer } from "./peers.ts";
 
 /** The authority that a peer's chain was verified under. */
@@ -22,7 +22,7 @@ export function verifyPeer(
 ): Peer {
   // Reading it throws when it is gone or expired.
   void source.svid;
-  const verified = verifyX509Svid({ chain, bundles: source, atMs: contextOf(source).clock.now(), usage });
+  const verified = verifyX509Svid({ chain, bundles: source, atMs: systemClock.now(), usage });
   const [leaf] = verified.chain;
   const decision = decide(authorize, verified.id);
   if (!decision.allow) throw new WorkloadError("ERR_PEER_UNAUTHORIZED", decision.reason, { reason: decision.code });

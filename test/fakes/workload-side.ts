@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import type { Server } from "node:net";
 import type { Clock } from "../../runtime/core/index.ts";
-import { X509Source } from "../../sdk/index.ts";
+import { type Observer, X509Source } from "../../sdk/index.ts";
 import type { X509Svid } from "../../spiffe/index.ts";
 import { FakeWorkloadApi } from "./fake-workload-api.ts";
 import type { TestCa } from "./test-ca.ts";
@@ -10,6 +10,7 @@ export interface WorkloadSideOptions {
   /** Of which trust domains it has the bundles, besides its own. */
   readonly others?: readonly TestCa[];
   readonly clock?: Clock;
+  readonly observer?: Observer;
   /** Of its SVIDs, from now on. */
   readonly lifetimeMs?: number;
 }
@@ -39,11 +40,15 @@ export class WorkloadSide implements AsyncDisposable {
   }
 
   static async start(ca: TestCa, path: string, options: WorkloadSideOptions = {}): Promise<WorkloadSide> {
-    const { others = [], clock, lifetimeMs = 3_600_000 } = options;
+    const { others = [], clock, observer, lifetimeMs = 3_600_000 } = options;
     const api = await FakeWorkloadApi.start();
     const svid = await ca.issue(path, { notAfterMs: Date.now() + lifetimeMs });
     api.update({ svids: [svid], bundles: [ca, ...others].map(({ bundle }) => bundle) });
-    const source = await X509Source.open({ endpoint: api.endpoint, ...(clock === undefined ? {} : { clock }) });
+    const source = await X509Source.open({
+      endpoint: api.endpoint,
+      ...(clock === undefined ? {} : { clock }),
+      ...(observer === undefined ? {} : { observer }),
+    });
     return new WorkloadSide(api, source, ca, path, options);
   }
 
