@@ -44,15 +44,12 @@ export class BundleSource implements AsyncDisposable {
     this.#client = client;
     this.#ownsClient = options.client === undefined;
     this.#clock = clock;
+    const common = { clock, observer, isSame };
     this.#x509 = kinds.includes("x509")
-      ? new LiveState({ what: "X.509 bundle", clock, isSame, watch: (watching) => client.watchX509Bundles(watching) })
+      ? new LiveState({ ...common, what: "X.509 bundle", watch: (watching) => client.watchX509Bundles(watching) })
       : undefined;
     this.#jwt = kinds.includes("jwt")
-      ? new LiveState({ what: "JWT bundle", clock, isSame, watch: (watching) => client.watchJwtBundles(watching) })
-      ? new LiveState({ what: "X.509 bundle", clock, observer, watch: (watching) => client.watchX509Bundles(watching) })
-      : undefined;
-    this.#jwt = kinds.includes("jwt")
-      ? new LiveState({ what: "JWT bundle", clock, observer, watch: (watching) => client.watchJwtBundles(watching) })
+      ? new LiveState({ ...common, what: "JWT bundle", watch: (watching) => client.watchJwtBundles(watching) })
       : undefined;
     this.#parts = [this.#x509, this.#jwt].filter((part) => part !== undefined);
     for (const part of this.#parts) {

@@ -117,19 +117,19 @@ export class LiveState<State> {
     const isNews = this.#state === undefined || !this.#options.isSame(state, this.#state);
     this.#lastProblem = this.#options.judge?.(state);
     this.#isUsable = this.#lastProblem === undefined;
+    this.#tellState();
     if (!isNews) return;
     this.#state = state;
-    this.#tellState();
     notify(this.#listeners);
   }
 
   #onProblem(problem: WorkloadError, retryInMs: number): void {
     this.#lastProblem = problem;
     // One message was discarded, and the stream goes on.
-    if (problem.code === "ERR_WORKLOAD_API_MALFORMED" && retryInMs === 0) return;
-    this.#isConnected = false;
-    if (problem.code !== "ERR_WORKLOAD_API_MALFORMED") this.#isConnected = false;
+    const goesOn = problem.code === "ERR_WORKLOAD_API_MALFORMED" && retryInMs === 0;
+    if (!goesOn) this.#isConnected = false;
     this.#tellState();
+    if (goesOn) return;
     if (problem.code !== "ERR_WORKLOAD_API_DENIED" || this.#state === undefined) return;
     this.#state = undefined;
     this.#isUsable = false;

@@ -8,9 +8,8 @@ import { type Closing, type ClosingOptions, readClosing } from "./closing.ts";
 import { dialVerified, type VerifiedClientOptions } from "./dial.ts";
 
 /** As of `https.Agent`, with `authorize`. */
-export interface HttpsAgentOptions extends VerifiedClientOptions {
-  /** Keep connections for later requests. Default `false`. */
 export interface HttpsAgentOptions extends VerifiedClientOptions, ClosingOptions {
+  /** Keep connections for later requests. Default `false`. */
   readonly keepAlive?: boolean;
   /** Connections to one host and port at once. Default: no limit. */
   readonly maxSockets?: number;

@@ -38,9 +38,8 @@ export function createTlsServer(
 }
 
 /** What `connectTls` takes. */
-export interface ConnectTlsOptions extends VerifiedClientOptions {
-  /** Name or IP address to connect to; the server is not verified by it. */
 export interface ConnectTlsOptions extends VerifiedClientOptions, ClosingOptions {
+  /** Name or IP address to connect to; the server is not verified by it. */
   readonly host: string;
   /** TCP port. */
   readonly port: number;
