@@ -19,6 +19,8 @@ export async function buildPackage(target) {
   await bundleDeclarations({ entries, outDir: lib });
   writeFileSync(join(folder, "package.json"), `${JSON.stringify(published, undefined, 2)}\n`);
   copyFileSync("sdk/README.md", join(folder, "README.md"));
+  mkdirSync(join(folder, "testing"));
+  copyFileSync("sdk/testing/README.md", join(folder, "testing/README.md"));
   for (const file of ["LICENSE", "CHANGELOG.md"]) copyFileSync(file, join(folder, file));
   return published;
 }

@@ -24,7 +24,7 @@ export function manifest() {
       ...entries.map(({ subpath, name }) => [subpath, { types: `./lib/${name}.d.ts`, default: `./lib/${name}.js` }]),
       ["./package.json", "./package.json"],
     ]),
-    files: ["lib", "CHANGELOG.md"],
+    files: ["lib", "testing", "CHANGELOG.md"],
     dependencies: Object.fromEntries(dependencies.map((name) => [name, root.dependencies[name]])),
     peerDependencies: optionalPeers,
     peerDependenciesMeta: Object.fromEntries(Object.keys(optionalPeers).map((name) => [name, { optional: true }])),
