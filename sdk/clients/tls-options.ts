@@ -32,7 +32,7 @@ export interface TlsOptions {
  *
  * Such a library must pass on `secureContext`, `checkServerIdentity` and `rejectUnauthorized`; one that does not pass on
  * the first reaches nobody, **one that passes on the first and not the second would let each member of the trust domain
- * be the server**: use a library only that docs/sdk-clients.md names or that you have seen refuse the wrong id.
+ * be the server**: use a library only that the README names or that you have seen refuse the wrong id.
  *
  * @throws TypeError when `authorize` is missing; WorkloadError ERR_TLS_OPTIONS_TRUST_DOMAIN when `authorize` names another trust
  * domain or the source has no bundle for it, ERR_SOURCE_…. Connections fail with WorkloadError ERR_SOURCE_…,

@@ -14,6 +14,11 @@ const probes = {
   // Only that the run may take long.
   time: () => true,
   npm: () => works("npm", "--version"),
+  // Servers of Debian; root gets what is not there.
+  postgres: () => debian("postgresql", "/usr/lib/postgresql/*/bin/postgres"),
+  redis: () => debian("redis-server", "/usr/bin/redis-server"),
+  mariadb: () => debian("mariadb-server", "/usr/sbin/mariadbd"),
+  nats: () => debian("nats-server", "/usr/sbin/nats-server"),
 };
 
 function works(command, argument) {
@@ -23,6 +28,20 @@ function works(command, argument) {
   } catch {
     return false;
   }
+}
+
+/** Whether a program of a Debian package is there, or could be installed. Its service is not started. */
+function debian(name, program) {
+  if (globSync(program).length > 0) return true;
+  if (process.getuid() !== 0 || !works("apt-get", "--version")) return false;
+  const options = { stdio: "ignore", env: { ...process.env, DEBIAN_FRONTEND: "noninteractive", RUNLEVEL: "1" } };
+  try {
+    execFileSync("apt-get", ["update", "-qq"], options);
+    execFileSync("apt-get", ["install", "-y", "-qq", "--no-install-recommends", name], options);
+  } catch {
+    return false;
+  }
+  return globSync(program).length > 0;
 }
 
 /**
