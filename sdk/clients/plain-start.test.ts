@@ -8,7 +8,7 @@ import { answerSslRequest, mysqlGreeting, readBytes } from "../../test/fakes/dat
 import { EavesdroppingServer } from "../../test/fakes/eavesdropping-server.ts";
 import { TestCa } from "../../test/fakes/test-ca.ts";
 import { WorkloadSide } from "../../test/fakes/workload-side.ts";
-import { id, kafkajsOptions, mysql2Options, nodemailerOptions, pgOptions } from "../index.ts";
+import { id, kafkajsOptions, mysql2Options, nodemailerOptions, pgOptions, tlsOptions } from "../index.ts";
 
 const isDb = { authorize: id("spiffe://one.test/db") };
 
@@ -87,6 +87,16 @@ describe("a protocol that begins in the clear", () => {
       await answerSslRequest(socket, "S");
       return true;
     });
+    // mysql2's own TLS drops verifier and context, and then there is no root to trust.
+    await using right = await serve(async (socket) => {
+      socket.write(mysqlGreeting(true));
+      await readBytes(socket, 36);
+      return true;
+    });
+    const ssl = tlsOptions(web.source, isDb);
+    const alone = createConnection({ host: "127.0.0.1", port: right.port, user: "me", ssl });
+    await assert.rejects(alone, { code: "HANDSHAKE_SSL_ERROR" });
+    assert.equal(right.heard, "");
     const refused = pg(postgres.port, { ssl: {} });
     // pg asks a second time, inside; a PostgreSQL server refuses that.
     await postgres.hears("\x04\xd2\x16\x2f");
