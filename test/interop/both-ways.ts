@@ -1,10 +1,12 @@
 import assert from "node:assert/strict";
-import { realpathSync } from "node:fs";
+import { realpathSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { after, before, it } from "node:test";
 import type { Certificate } from "../../certs/index.ts";
 import type { SpawnOptions } from "../env/processes.ts";
 import { type AgentHandle, System } from "../env/system.ts";
 import { Line, OurSide } from "./our-side.ts";
+import { Partner } from "./partner.ts";
 import { revoke, rotateCa, until } from "./rotate.ts";
 import { Workload } from "./workload.ts";
 
@@ -16,6 +18,8 @@ export interface OtherStack {
   readonly denied: RegExp;
   /** Its source waits for an entry that comes later, instead of giving up. */
   readonly waitsForEntry: boolean;
+  /** It takes the CA of any trust domain that it has a bundle of for all trust domains: a member's name is worth nothing. */
+  readonly confusesTrustDomains?: true;
   /** More tests, run while both sides have what they need. */
   readonly also?: (stand: () => Stand) => void;
 }
@@ -27,17 +31,20 @@ export interface Stand {
 
 export const ourId = "spiffe://test.example/ours";
 export const theirId = "spiffe://test.example/theirs";
+const partnerId = "spiffe://partner.example/db";
 export const somebody = "spiffe://test.example/somebody-else";
 
 /** Registers the tests for one stack, inside its `describe`; they build on one another. */
-export function speaksBothWays({ build, environment = {}, denied, waitsForEntry, also }: OtherStack): void {
+export function speaksBothWays(stack: OtherStack): void {
+  const { build, environment = {}, denied, waitsForEntry, also } = stack;
+  const partner = new Partner();
   let program: ReturnType<typeof build>;
   let system: System;
   let agent: AgentHandle;
   let theirs: Workload;
   let ours: OurSide;
   let entryId: string;
-  const ttl = ["--x509-ttl", "10", "--wait"];
+  const flags = ["--x509-ttl", "10", "--federates-with", "partner.example", "--wait"];
 
   const start = (): Promise<Workload> => {
     const options: SpawnOptions = { environment: { ...environment, SPIFFE_ENDPOINT_SOCKET: `unix://${agent.socket}` } };
@@ -48,12 +55,16 @@ export function speaksBothWays({ build, environment = {}, denied, waitsForEntry,
     system = await System.start();
     program = build(system);
     agent = await system.startAgent();
+    const document = join(system.folder, "partner.json");
+    writeFileSync(document, partner.document);
+    await system.cli("bundle", "set", "--id", "partner.example", "--format", "spiffe", "--file", document);
     const node = [`unix:path:${realpathSync(process.execPath)}`];
-    await system.createEntry(agent, { path: "/ours", selectors: node, flags: ttl });
+    await system.createEntry(agent, { path: "/ours", selectors: node, flags });
     ours = await OurSide.open(agent.socket);
     theirs = await start();
   });
   after(async () => {
+    partner.close();
     await theirs?.[Symbol.asyncDispose]();
     await ours?.[Symbol.asyncDispose]();
     await system?.[Symbol.asyncDispose]();
@@ -64,7 +75,7 @@ export function speaksBothWays({ build, environment = {}, denied, waitsForEntry,
     assert.match(String(error), denied);
     const early = waitsForEntry ? theirs.say("open") : 0;
     const selectors = [`unix:path:${theirs.executable}`];
-    entryId = await system.createEntry(agent, { path: "/theirs", selectors, flags: ttl });
+    entryId = await system.createEntry(agent, { path: "/theirs", selectors, flags });
     assert.deepEqual((await theirs.ask("fetch", "fetched"))["ids"], [theirId]);
     if (!waitsForEntry) theirs.say("open");
     assert.equal((await theirs.wait("update", early))["id"], theirId);
@@ -72,7 +83,9 @@ export function speaksBothWays({ build, environment = {}, denied, waitsForEntry,
 
   it("has the bundles that we have", async () => {
     const answer = await theirs.ask("bundles", "bundles");
-    const expected = [...ours.bundles.bundles].map(({ trustDomain, x509Authorities, jwtAuthorities }) => [
+    const own = [...ours.bundles.bundles];
+    assert.deepEqual(own.map(({ trustDomain }) => trustDomain.name).sort(), ["partner.example", "test.example"]);
+    const expected = own.map(({ trustDomain, x509Authorities, jwtAuthorities }) => [
       trustDomain.name,
       [x509Authorities.length, jwtAuthorities.length],
     ]);
@@ -121,6 +134,27 @@ export function speaksBothWays({ build, environment = {}, denied, waitsForEntry,
     await theirs.wait("turned-away", from);
   });
 
+  it("knows members of a federated trust domain, and believes its CA about no other", async () => {
+    await theirs.ask(`call ${await partner.serve(partnerId)} ${partnerId}`, "called");
+    const pretends = await theirs.ask(`call ${await partner.serve(ourId)} ${ourId}`, "called", "refused");
+    assert.equal(pretends["event"], stack.confusesTrustDomains === true ? "called" : "refused");
+
+    const open = String((await theirs.ask(`serve ${partnerId}`, "listening"))["address"]);
+    assert.equal(await partner.call(open, partnerId), `hello ${partnerId}`);
+    const address = String((await theirs.ask(`serve ${ourId}`, "listening"))["address"]);
+    const greeting = stack.confusesTrustDomains === true ? `hello ${ourId}` : undefined;
+    assert.equal(await partner.call(address, ourId), greeting);
+
+    const token = partner.token(partnerId, "reports");
+    assert.deepEqual(await verdicts(theirs, "reports", token), { local: partnerId, remote: partnerId });
+    const overstepping = partner.token(ourId, "reports");
+    assert.deepEqual(await verdicts(theirs, "reports", overstepping), { local: undefined, remote: undefined });
+
+    await assert.rejects(ours.call(await partner.serve(theirId), theirId), { code: "ERR_PEER_NOT_VERIFIED" });
+    assert.equal(await partner.call(await ours.serve(theirId), theirId), undefined);
+    assert.equal(await partner.call(await ours.serve(partnerId), partnerId), `hello ${partnerId}`);
+  });
+
   also?.(() => ({ theirs, ours }));
 
   it("goes on through two rotations, one of the CA, and a third; connections stay", async () => {
@@ -154,7 +188,7 @@ export function speaksBothWays({ build, environment = {}, denied, waitsForEntry,
     const old = await rotateCa(system);
     await meet((leaf) => leaf.authorityKeyId !== firstIssuer);
     await revoke(system, old);
-    await until(() => [...ours.bundles.bundles][0]?.x509Authorities.length === 1);
+    await until(() => ours.bundles.get(ours.x509.svid.id.trustDomain)?.x509Authorities.length === 1);
     await meet((leaf) => leaf.authorityKeyId !== firstIssuer);
     assert.equal(await kept.ask(), `hello ${ourId}`);
     kept.close();
