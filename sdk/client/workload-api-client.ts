@@ -27,13 +27,12 @@ import { watchStream } from "./watch-stream.ts";
 export interface WorkloadApiClientOptions {
   /** `unix:///path` or `tcp://ip:port`. Default: `SPIFFE_ENDPOINT_SOCKET`, which is not looked at when this is given. */
   readonly endpoint?: string;
-  /** For the waiting between tries; in tests, a clock of the testing kit. Default: the system's. */
   /**
    * How long a connection may take to come about, and then the other side's first HTTP/2 frame: a socket that accepts and
    * says nothing is not waited for. Milliseconds; default 10,000. By the real time, whatever `clock` says.
    */
   readonly connectTimeoutMs?: number;
-  /** Rules the waiting between tries. Default: the system's. */
+  /** For the waiting between tries; in tests, a clock of the testing kit. Default: the system's. */
   readonly clock?: Clock;
   /** For the jitter of that waiting. Default: the system's. */
   readonly random?: Random;
