@@ -5,6 +5,7 @@ import type { X509Source } from "../source/x509-source.ts";
 import { type Closing, type ClosingOptions, readClosing } from "../tls/closing.ts";
 import { dialVerified, type VerifiedClientOptions } from "../tls/dial.ts";
 import { showPeerToGrpc } from "../tls/peers.ts";
+import { checkGrpcJs } from "./check-version.ts";
 import { described } from "./described.ts";
 import { EndWhenIdle } from "./end-when-idle.ts";
 
@@ -20,14 +21,11 @@ type SecureConnector = ReturnType<ChannelCredentials["_createSecureConnector"]>;
  * with `waitForReady`, and grpc-js tries again with its own back-off. `peerOf(call)` tells who answers, once the call
  * has a connection.
  *
- * @throws TypeError when `authorize` is missing, or with a grpc-js that has no secure connectors (before 1.14)
+ * @throws TypeError when `authorize` is missing, or `closeWhen` unknown, or with a grpc-js before 1.14
  */
 export function grpcChannelCredentials(source: X509Source, options: GrpcChannelOptions): ChannelCredentials {
   checkAuthorize(options, "grpcChannelCredentials");
-  // Not called by an older grpc-js, which would then say nothing helpful about it.
-  if (!("_createSecureConnector" in ChannelCredentials.createInsecure())) {
-    throw new TypeError("grpcChannelCredentials needs @grpc/grpc-js 1.14 or newer");
-  }
+  checkGrpcJs("grpcChannelCredentials");
   return new SourceChannelCredentials(source, options);
 }
 

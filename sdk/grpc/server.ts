@@ -5,6 +5,7 @@ import type { X509Source } from "../source/x509-source.ts";
 import { acceptVerified, type VerifiedServerOptions } from "../tls/accept.ts";
 import { readClosing } from "../tls/closing.ts";
 import { showPeerToGrpc } from "../tls/peers.ts";
+import { checkGrpcJs } from "./check-version.ts";
 
 export interface GrpcServerOptions extends VerifiedServerOptions {
   /** Of grpc-js. */
@@ -16,9 +17,10 @@ export interface GrpcServerOptions extends VerifiedServerOptions {
  * `peerOf(call)` in handlers tells who calls. Not one frame is sent to a client or read from it before it was verified
  * against the bundle of its own trust domain and authorised. New connections use the newest SVID; open ones stay.
  *
- * @throws TypeError when `authorize` is missing; WorkloadError ERR_SOURCE_… when the source has no identity
+ * @throws TypeError when `authorize` is missing, or with a grpc-js before 1.14; WorkloadError ERR_SOURCE_… when the source has no identity
  */
 export function createGrpcServer(source: X509Source, options: GrpcServerOptions): SourceGrpcServer {
+  checkGrpcJs("createGrpcServer");
   return new SourceGrpcServer(source, options);
 }
 

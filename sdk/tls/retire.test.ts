@@ -4,6 +4,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import { type Agent, request } from "node:https";
 import { after, before, beforeEach, describe, it } from "node:test";
 import type { TLSSocket } from "node:tls";
+import { WebSocket, WebSocketServer } from "ws";
 import { FakeClock, settle } from "../../test/fakes/fake-clock.ts";
 import { addEcho, EchoClient, exchange } from "../../test/fakes/grpc-echo.ts";
 import { TestCa } from "../../test/fakes/test-ca.ts";
@@ -134,6 +135,24 @@ describe("a connection that is to be closed", () => {
     unconcerned.on("error", () => {});
     for (const one of [client, other]) one.close();
     server.forceShutdown();
+    await dispose();
+  });
+
+  it("ends a WebSocket", async () => {
+    const server = createHttpsServer(db.source, { ...isWeb, ...closing });
+    const sockets = new WebSocketServer({ server });
+    sockets.on("connection", (socket) => socket.on("message", (text) => socket.send(String(text))));
+    const port = await portOf(server);
+    const socket = new WebSocket(`wss://${host}:${port}/`, { agent: createHttpsAgent(web.source, isDb) });
+    await once(socket, "open");
+    const answer = once(socket, "message");
+    socket.send("x");
+    assert.equal(String((await answer)[0]), "x");
+    const closed = once(socket, "close");
+    await clock.advance(61_000);
+    await closed;
+    sockets.close();
+    server.close();
     await dispose();
   });
 
