@@ -1,10 +1,11 @@
 import { connect, type Socket } from "node:net";
 import type { TLSSocket } from "node:tls";
-import { systemClock } from "../../runtime/core/index.ts";
+import type { Clock } from "../../runtime/core/index.ts";
 import { transportErrors } from "../../transport/errors/transport.ts";
 import type { Authorizer } from "../authorize.ts";
 import { workloadLimits } from "../limits.ts";
 import type { IdentitySource } from "../source/identity-source.ts";
+import { contextOf } from "../source/source-context.ts";
 import { dialVerified } from "../tls/dial.ts";
 
 export interface ClientTarget {
@@ -26,7 +27,7 @@ export async function connectClient(
   { host, port, signal, negotiate }: ClientTarget,
 ): Promise<TLSSocket> {
   const target = { host, port, alpnProtocols: [], allowsNoAlpn: true };
-  return within(`${host}:${port}`, signal, async (limited) => {
+  return within(`${host}:${port}`, { signal, clock: contextOf(source).clock }, async (limited) => {
     // No connection is begun that could not be ended: there must be an identity.
     void source.svid;
     if (negotiate === undefined) return dialVerified(source, authorize, { ...target, signal: limited });
@@ -41,12 +42,16 @@ export async function connectClient(
   });
 }
 
-async function within<T>(where: string, signal: AbortSignal, act: (limited: AbortSignal) => Promise<T>): Promise<T> {
+async function within<T>(
+  where: string,
+  { signal, clock }: { readonly signal: AbortSignal; readonly clock: Clock },
+  act: (limited: AbortSignal) => Promise<T>,
+): Promise<T> {
   const limit = new AbortController();
   const ms = workloadLimits.connectTimeoutMs.value;
   const tooSlow = (): void =>
     limit.abort(transportErrors.error("ERR_CONNECT_FAILED", `no connection to ${where} within ${ms} ms`));
-  const timer = systemClock.setTimer(ms, tooSlow);
+  const timer = clock.setTimer(ms, tooSlow);
   const onAbort = (): void => limit.abort(signal.reason);
   if (signal.aborted) onAbort();
   signal.addEventListener("abort", onAbort, { once: true });

@@ -143,9 +143,10 @@ const clientPaths: readonly ClientPath[] = [
       await using client = new MongoClient(`mongodb://me:${password}@127.0.0.1:${port}/?directConnection=true`, {
         tls: true,
         ...tlsOptions(source, isDb),
-        serverSelectionTimeoutMS: 100,
       });
-      await client.connect();
+      // By itself it tries again for half a minute.
+      const failed = once(client, "serverHeartbeatFailed").then(([{ failure }]) => Promise.reject(failure));
+      await Promise.race([failed, client.connect()]);
     },
     says: "ismaster",
   },
