@@ -14,17 +14,33 @@ export async function run({ full, only }) {
   const failures = [];
   const total = { passed: 0, failed: 0 };
   const before = treeState();
-  for (const suite of chosen) {
-    const reason = !full && suite.needs.length > 0 && only.length === 0 ? "runs with FULL=1" : unmet(suite);
-    if (reason !== undefined) {
-      leftOut.push({ suite, reason });
-      continue;
+  const runAll = async (suites, write) => {
+    for (const suite of suites) {
+      const reason = !full && suite.needs.length > 0 && only.length === 0 ? "runs with FULL=1" : unmet(suite);
+      if (reason !== undefined) {
+        leftOut.push({ suite, reason });
+        continue;
+      }
+      const result = await runSuite(suite, write);
+      total.passed += result.passed;
+      total.failed += result.failed;
+      failures.push(...result.problems.map((problem) => `${suite.name}: ${problem}`));
     }
-    const result = await runSuite(suite);
-    total.passed += result.passed;
-    total.failed += result.failed;
-    failures.push(...result.problems.map((problem) => `${suite.name}: ${problem}`));
-  }
+  };
+  await runAll(
+    chosen.filter((suite) => suite.needs.length === 0),
+    show,
+  );
+  const rest = chosen.filter((suite) => suite.needs.length > 0);
+  // What two lanes say at the same time is shown suite by suite.
+  await Promise.all(
+    [false, true].map((waits) =>
+      runAll(
+        rest.filter((suite) => suite.waits === waits),
+        undefined,
+      ),
+    ),
+  );
   if (full && before !== treeState()) failures.push("the run changed the work tree (git status)");
   if (full) failures.push(...leftOut.map(({ suite, reason }) => `${suite.name}: left out, ${reason}`));
   report(leftOut, failures, total);
@@ -42,14 +58,21 @@ function unmet(suite) {
   return missing.length === 0 ? undefined : `this machine lacks: ${missing.join(", ")}`;
 }
 
-async function runSuite(suite) {
+function show(text) {
+  process.stdout.write(text);
+}
+
+/** Without `write` all that it says is shown at its end. */
+async function runSuite(suite, write) {
+  const held = [];
+  const say = write ?? ((text) => held.push(text));
   const runId = randomUUID();
   const scratch = mkdtempSync(join(tmpdir(), "cst-"));
   // Workloads of other uids must get to the sockets inside.
   chmodSync(scratch, 0o755);
   const started = performance.now();
-  process.stdout.write(`\n── ${suite.name} (${suite.files.length} file(s), budget ${suite.budget} s)\n`);
-  const { counts, code, timedOut } = await spawnTests(suite, runId, scratch);
+  say(`\n── ${suite.name} (${suite.files.length} file(s), budget ${suite.budget} s)\n`);
+  const { counts, code, timedOut } = await spawnTests(suite, runId, scratch, say);
   const seconds = (performance.now() - started) / 1000;
   const problems = [];
   if (timedOut) problems.push(`over its budget of ${suite.budget} s`);
@@ -57,16 +80,15 @@ async function runSuite(suite) {
   const survivors = endSurvivors(runId);
   if (survivors.length > 0 && !timedOut) problems.push(`left processes running: ${survivors.join("; ")}`);
   rmSync(scratch, { recursive: true, force: true });
-  process.stdout.write(
-    `── ${suite.name}: ${counts.passed} passed, ${counts.failed} failed in ${seconds.toFixed(1)} s\n`,
-  );
+  say(`── ${suite.name}: ${counts.passed} passed, ${counts.failed} failed in ${seconds.toFixed(1)} s\n`);
+  show(held.join(""));
   return { ...counts, problems };
 }
 
 /** Half of what a small test file costs is the compiling of what it imports, and most files import the same. */
 const compileCache = new URL("../../node_modules/.cache/compiled/", import.meta.url).pathname;
 
-function spawnTests(suite, runId, scratch) {
+function spawnTests(suite, runId, scratch, say) {
   const { NODE_OPTIONS: _ignored, ...environment } = process.env;
   const child = spawn(
     process.execPath,
@@ -87,7 +109,7 @@ function spawnTests(suite, runId, scratch) {
   let counts = { passed: 0, failed: 1 };
   createInterface({ input: child.stdout }).on("line", (line) => {
     const match = /^#counts (\d+) (\d+)$/.exec(line);
-    if (match === null) process.stdout.write(`${line}\n`);
+    if (match === null) say(`${line}\n`);
     else counts = { passed: Number(match[1]), failed: Number(match[2]) };
   });
   return new Promise((resolve) => {

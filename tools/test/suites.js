@@ -46,7 +46,8 @@ function debian(name, program) {
 
 /**
  * A suite is one `node --test` call with a budget in seconds. Unit tests and whole-system tests are one suite each;
- * a `*.full.test.ts` file is a suite of its own and says `// needs: root, go; budget: 120` in its first line.
+ * a `*.full.test.ts` file is a suite of its own and says `// needs: root, go; budget: 120` in its first line, and
+ * `; waits` at its end when it mostly waits for time to pass: it then runs beside the others.
  */
 export function findSuites() {
   const files = globSync(`{${folders}}/**/*.test.ts`, { exclude: (path) => path.includes("node_modules") }).sort();
@@ -61,12 +62,15 @@ export function findSuites() {
 
 function fullSuite(file) {
   const [firstLine] = readFileSync(file, "utf8").split("\n", 1);
-  const match = /^\/\/ needs: ([a-z0-9, ]+?)(?:; budget: (\d+))?$/.exec(firstLine ?? "");
+  const match = /^\/\/ needs: ([a-z0-9, ]+?)(?:; budget: (\d+))?(; waits)?$/.exec(firstLine ?? "");
   if (match === null)
-    throw new Error(`${file}: the first line must be "// needs: …" with an optional "; budget: <seconds>"`);
+    throw new Error(
+      `${file}: the first line must be "// needs: …" with an optional "; budget: <seconds>", then an optional "; waits"`,
+    );
   const needs = match[1].split(",").map((need) => need.trim());
   for (const need of needs) if (!(need in probes)) throw new Error(`${file}: unknown need "${need}"`);
-  return { name: file, files: [file], budget: Number(match[2] ?? 120), needs, concurrency: 1 };
+  const waits = match[3] !== undefined;
+  return { name: file, files: [file], budget: Number(match[2] ?? 120), needs, concurrency: 1, waits };
 }
 
 /** The needs of a suite that this machine does not meet. */

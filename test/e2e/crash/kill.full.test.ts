@@ -1,4 +1,4 @@
-// needs: time; budget: 240
+// needs: time; budget: 240; waits
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { describe, it } from "node:test";

@@ -1,4 +1,4 @@
-// needs: time; budget: 480
+// needs: time; budget: 480; waits
 import assert from "node:assert/strict";
 import { afterEach, describe, it } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";

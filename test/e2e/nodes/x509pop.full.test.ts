@@ -1,4 +1,4 @@
-// needs: time; budget: 180
+// needs: time; budget: 180; waits
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";

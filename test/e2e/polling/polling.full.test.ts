@@ -1,4 +1,4 @@
-// needs: time; budget: 240
+// needs: time; budget: 240; waits
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import type { LogLine } from "../../env/processes.ts";

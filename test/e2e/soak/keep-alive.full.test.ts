@@ -1,4 +1,4 @@
-// needs: time; budget: 180
+// needs: time; budget: 180; waits
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { type Agent, request } from "node:https";
