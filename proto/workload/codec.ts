@@ -5,9 +5,8 @@
  * Byte fields are views of the input: they are valid as long as nobody reuses that buffer.
  */
 import { isUtf8 } from "node:buffer";
-import protobuf from "protobufjs/minimal.js";
-
-const { Reader, Writer } = protobuf;
+import { WireReader } from "../wire/reader.ts";
+import { WireWriter } from "../wire/writer.ts";
 
 class WireError extends Error {
   override readonly name = "WireError";
@@ -55,14 +54,14 @@ const maxFields = 20_000;
 export const encodeEmpty = (): Uint8Array => empty;
 
 export function encodeJwtSvidRequest(audience: readonly string[], spiffeId: string): Uint8Array {
-  const writer = Writer.create();
+  const writer = new WireWriter();
   for (const one of audience) writer.uint32(10).string(one);
   if (spiffeId !== "") writer.uint32(18).string(spiffeId);
   return writer.finish();
 }
 
 export function encodeValidateJwtSvidRequest(audience: string, token: string): Uint8Array {
-  return Writer.create().uint32(10).string(audience).uint32(18).string(token).finish();
+  return new WireWriter().uint32(10).string(audience).uint32(18).string(token).finish();
 }
 
 export function decodeX509SvidResponse(bytes: Uint8Array): X509SvidResponse {
@@ -182,9 +181,9 @@ function decodeStruct(bytes: Uint8Array, depth: number): Readonly<Record<string,
 function decodeValue(bytes: Uint8Array, depth: number): unknown {
   if (depth > maxStructDepth) throw new WireError("claims nest too deeply");
   let value: unknown = null;
-  const read = (field: number, reader: protobuf.Reader): boolean => {
+  const read = (field: number, reader: WireReader): boolean => {
     if (field === 1) {
-      reader.int32();
+      reader.int64();
       value = null;
     } else if (field === 2) value = reader.double();
     else if (field === 3) value = text(reader);
@@ -219,7 +218,7 @@ const valueWireTypes: ReadonlyMap<number, number> = new Map([
 ]);
 
 /** proto3: a string is UTF-8, and a message with another one is no message. */
-function text(reader: protobuf.Reader): string {
+function text(reader: WireReader): string {
   const bytes = reader.bytes();
   if (!isUtf8(bytes)) throw new WireError("the Workload API sent a text that is not UTF-8");
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("utf8");
@@ -227,22 +226,22 @@ function text(reader: protobuf.Reader): string {
 
 /**
  * Calls `read` for each field of its wire type (length-delimited, where `wireTypes` does not say otherwise); others and
- * those for which it answers `false` are skipped. protobufjs' own errors become `WireError`.
+ * those for which it answers `false` are skipped. Errors of the reader become `WireError`.
  */
 function readFields(
   bytes: Uint8Array,
-  read: (field: number, reader: protobuf.Reader) => boolean,
+  read: (field: number, reader: WireReader) => boolean,
   wireTypes: ReadonlyMap<number, number> = new Map(),
 ): void {
   try {
-    const reader = Reader.create(bytes);
-    for (let fields = 0; reader.pos < reader.len; fields += 1) {
+    const reader = new WireReader(bytes);
+    for (let fields = 0; !reader.isAtEnd; fields += 1) {
       if (fields === maxFields) throw new WireError(`the Workload API sent a message of more than ${maxFields} fields`);
       const tag = reader.uint32();
       const field = tag >>> 3;
       const wireType = tag & 7;
       if (field === 0) throw new WireError("the Workload API sent a field without a number");
-      if (wireType !== (wireTypes.get(field) ?? 2) || !read(field, reader)) reader.skipType(wireType);
+      if (wireType !== (wireTypes.get(field) ?? 2) || !read(field, reader)) reader.skip(wireType);
     }
   } catch (error) {
     if (error instanceof WireError) throw error;

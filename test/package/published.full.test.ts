@@ -183,6 +183,6 @@ describe("building it", () => {
   });
 });
 
-/** Of undici and protobufjs, which are CommonJS: esbuild's ES modules have no `require` of Node's own. */
+/** Of undici, which is CommonJS: esbuild's ES modules have no `require` of Node's own. */
 const requireForBundles =
   'import { createRequire } from "node:module"; const require = createRequire(import.meta.url);';

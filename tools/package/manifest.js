@@ -3,7 +3,7 @@ import { fileURLToPath } from "node:url";
 import { entries } from "./entries.js";
 
 /** What is loaded from other packages; whatever else the SDK is made of is in its own files. */
-const dependencies = ["protobufjs", "undici"];
+const dependencies = ["undici"];
 
 /** What a user may have installed already, and what is used of it only when they hand it to us. */
 const optionalPeers = { "@grpc/grpc-js": ">=1.14 <2", "@types/node": ">=20.19" };

@@ -1,4 +1,5 @@
-import protobuf from "protobufjs/minimal.js";
+import { WireReader } from "../../proto/wire/reader.ts";
+import { WireWriter } from "../../proto/wire/writer.ts";
 import {
   type ErrorDetail,
   type GrpcStatusName,
@@ -7,8 +8,6 @@ import {
   permissionDeniedReason,
   type ServiceError,
 } from "../errors/service-error.ts";
-
-const { Reader, Writer } = protobuf;
 
 const typeUrl = {
   errorInfo: "type.googleapis.com/google.rpc.ErrorInfo",
@@ -28,9 +27,9 @@ const mostMetadataValues = 16;
  * detail), then ErrorInfo with the code, the fix and the request id, then RetryInfo.
  */
 export function encodeStatusDetails(error: ServiceError, requestId: string): Uint8Array {
-  const status = Writer.create();
+  const status = new WireWriter();
   const code = grpcStatus[error.status];
-  if (code !== 0) status.uint32(0x08).int32(code);
+  if (code !== 0) status.uint32(0x08).int64(code);
   status.uint32(0x12).string(error.message);
   const metadata: Record<string, string> = { fix: error.fix, request_id: requestId };
   for (const detail of error.details) {
@@ -47,27 +46,27 @@ export function encodeStatusDetails(error: ServiceError, requestId: string): Uin
   return status.finish();
 }
 
-function addAny(status: protobuf.Writer, url: string, value: Uint8Array): void {
-  const any = Writer.create().uint32(0x0a).string(url);
+function addAny(status: WireWriter, url: string, value: Uint8Array): void {
+  const any = new WireWriter().uint32(0x0a).string(url);
   if (value.length > 0) any.uint32(0x12).bytes(value);
   status.uint32(0x1a).bytes(any.finish());
 }
 
 function encodeErrorInfo(reason: string, metadata: Readonly<Record<string, string>>): Uint8Array {
-  const info = Writer.create().uint32(0x0a).string(reason).uint32(0x12).string(errorDomain);
+  const info = new WireWriter().uint32(0x0a).string(reason).uint32(0x12).string(errorDomain);
   for (const [key, value] of Object.entries(metadata).slice(0, mostMetadataValues)) {
     const cut = value.slice(0, longestMetadataValue);
-    info.uint32(0x1a).fork().uint32(0x0a).string(key).uint32(0x12).string(cut).ldelim();
+    info.uint32(0x1a).message((pair) => pair.uint32(0x0a).string(key).uint32(0x12).string(cut));
   }
   return info.finish();
 }
 
 function encodeRetryInfo(delayMs: number): Uint8Array {
   const seconds = Math.floor(delayMs / 1_000);
-  const duration = Writer.create().uint32(0x08).int64(seconds);
+  const duration = new WireWriter().uint32(0x08).int64(seconds);
   const nanos = Math.round((delayMs - seconds * 1_000) * 1e6);
-  if (nanos > 0) duration.uint32(0x10).int32(nanos);
-  return Writer.create().uint32(0x0a).bytes(duration.finish()).finish();
+  if (nanos > 0) duration.uint32(0x10).int64(nanos);
+  return new WireWriter().uint32(0x0a).bytes(duration.finish()).finish();
 }
 
 /** Codes are printed, logged and counted as they are: nothing else may come in their place. */
@@ -155,8 +154,8 @@ interface Fields {
 function readFields(bytes: Uint8Array): Fields {
   const chunks = new Map<number, Uint8Array[]>();
   const numbers = new Map<number, number>();
-  const reader = Reader.create(bytes);
-  while (reader.pos < reader.len) {
+  const reader = new WireReader(bytes);
+  while (!reader.isAtEnd) {
     const tag = reader.uint32();
     const field = tag >>> 3;
     const wireType = tag & 7;
@@ -164,8 +163,8 @@ function readFields(bytes: Uint8Array): Fields {
       const values = chunks.get(field) ?? [];
       values.push(reader.bytes());
       chunks.set(field, values);
-    } else if (wireType === 0) numbers.set(field, Number(reader.int64()));
-    else reader.skipType(wireType);
+    } else if (wireType === 0) numbers.set(field, reader.int64());
+    else reader.skip(wireType);
   }
   return {
     all: (field) => chunks.get(field) ?? [],
