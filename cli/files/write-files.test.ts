@@ -64,7 +64,7 @@ describe("countersign agent write-files --once", () => {
     await api.disappear();
     const away = await cli(args);
     assert.equal(away.code, exitCodes.timedOut);
-    assert.match(away.err, /cannot connect to .*\(ERR_CONNECT_FAILED\)\n +check that/);
+    assert.match(away.err, /cannot connect to .*\(ERR_WORKLOAD_API_UNAVAILABLE\)\n +check that the agent runs/);
   });
 
   it("names every problem of its settings, with lines, and ends with exit code 2", async () => {

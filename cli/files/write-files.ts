@@ -16,7 +16,7 @@ import { type OutputFormat, plainJson, printable } from "../output.ts";
 import { FilesBridge } from "./bridge.ts";
 import { type FilesConfig, warningsOf } from "./config/files-config.ts";
 import { type FilesFlags, loadFilesConfig } from "./config/load.ts";
-import { IdentityFeed } from "./feed.ts";
+import { IdentityFeed, usualFixes } from "./feed.ts";
 import { reportOf, serveHealth } from "./health.ts";
 import type { Layout } from "./layout/layout.ts";
 import { SeparateFiles } from "./layout/separate-files.ts";
@@ -108,7 +108,7 @@ function notInTime({ timeoutMs }: FilesConfig, feed: IdentityFeed): CommandError
   const why = problem === undefined ? "" : `: ${problem.message}`;
   return new CommandError(exitCodes.timedOut, `no ${part} came within ${timeoutMs / 1000} s${why}`, {
     code: problem?.reason ?? problem?.code ?? "ERR_SOURCE_TIMEOUT",
-    hint: problem?.fix ?? "is there an entry for this process? A longer --timeout waits for one that comes late",
+    hint: problem?.fix ?? usualFixes[problem?.code ?? "ERR_WORKLOAD_API_DENIED"],
     cause: problem,
   });
 }
