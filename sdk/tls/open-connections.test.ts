@@ -62,16 +62,16 @@ describe("many open connections", () => {
     const source = new StillSource(await one.issue("/db"), BundleMap.of([one.bundle, two.bundle]), clock);
     const anybody = predicate(() => true);
     const peer = verifyPeer(source, anybody, "client", (await two.issue("/web")).chain);
-    open(source, peer, ["distrusted"], 1_000);
+    open(source, peer, ["distrusted"], 400);
     assert.equal(source.listeners.size, 1);
     const both = two.bundle.with({
       x509Authorities: [...two.bundle.x509Authorities, ...forged.bundle.x509Authorities],
     });
     source.change(BundleMap.of([one.bundle, both]));
     await clock.advance(100);
-    assert.equal(left(), 1_000);
+    assert.equal(left(), 400);
     source.change(BundleMap.of([one.bundle, forged.bundle]));
-    assert.equal(left(), 800);
+    assert.equal(left(), 200);
     await clock.advance(100);
     assert.equal(left(), 0);
     await settle();
