@@ -14,8 +14,8 @@ export function callHook<Argument>(
   if (hook === undefined) return;
   try {
     const result = hook(argument);
-    // An async function, or any other library's promise.
-    Promise.resolve(result).catch((error: unknown) => warn(name, hook, error));
+    // Of an async function, or of another library's kind.
+    if (result !== undefined) Promise.resolve(result).catch((error: unknown) => warn(name, hook, error));
   } catch (error) {
     warn(name, hook, error);
   }
