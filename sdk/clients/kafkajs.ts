@@ -13,9 +13,15 @@ interface BrokerAddress {
 
 /** Options of `kafkajs`' Kafka. */
 export interface KafkajsOptions {
+  /** What opens each connection, with our verification. */
   readonly socketFactory: (broker: BrokerAddress) => Socket;
   /** Trusts nobody: what would count if `socketFactory` did not. */
-  readonly ssl: { readonly ca: string[]; readonly rejectUnauthorized: true };
+  readonly ssl: {
+    /** No certificate. */
+    readonly ca: string[];
+    /** What OpenSSL does not accept is refused. */
+    readonly rejectUnauthorized: true;
+  };
 }
 
 /**

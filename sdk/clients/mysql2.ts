@@ -20,6 +20,7 @@ interface MysqlConnection {
 
 /** Options of `mysql2`'s connections and pools. */
 export interface Mysql2Options {
+  /** What opens each connection, with our verification. */
   readonly stream: (connection: MysqlConnection) => Socket;
   /**
    * No such socket is ever opened. It tells mysql2 that its connection is a secure one, and were `stream` not asked,

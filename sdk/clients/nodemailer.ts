@@ -13,7 +13,9 @@ type Opened = (error: Error | null, socket: { readonly connection: TLSSocket; re
 
 /** Options of `nodemailer`'s SMTP transports. */
 export interface NodemailerOptions {
+  /** TLS from the first byte on. */
   readonly secure: true;
+  /** What opens each connection, with our verification. */
   readonly getSocket: (server: MailServer, opened: Opened) => void;
 }
 

@@ -7,6 +7,7 @@ import { DeferredSocket } from "./deferred-socket.ts";
 
 /** Options of `pg`'s Client and Pool. */
 export interface PgOptions {
+  /** What opens each connection, with our verification. */
   readonly stream: () => Socket;
   /** pg itself begins no TLS: `stream` does. */
   readonly ssl: false;

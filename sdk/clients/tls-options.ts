@@ -17,7 +17,9 @@ export interface ClientTlsOptions extends VerifiedClientOptions {
 export interface TlsOptions {
   /** The newest SVID, and as roots the newest bundle of the trust domain, for each connection anew. */
   readonly secureContext: SecureContext;
+  /** Asks `authorize` about the server's SPIFFE ID; the host name plays no part. */
   readonly checkServerIdentity: (host: string, certificate: PeerCertificate) => Error | undefined;
+  /** What OpenSSL does not accept is refused. */
   readonly rejectUnauthorized: true;
   /** No certificate, so that a library that does not pass `secureContext` on trusts nobody. */
   readonly ca: string;
