@@ -16,7 +16,9 @@ interface StatusRow extends RowDataPacket {
 
 describe("mysql2 against MariaDB", () => {
   it("signs in with certificate and password, through rotations on both sides", async () => {
-    await using system = await System.start({ settings: { ca_ttl: "24s", default_x509_svid_ttl: "6s" } });
+    await using system = await System.start({
+      settings: { ca_ttl: "24s", default_x509_svid_ttl: "6s", agent_ttl: "24s" },
+    });
     const agent = await system.startAgent();
     await system.createEntry(agent, { path: "/app", flags: ["--dns", "app", "--wait"] });
     const admin = { socketPath: join(system.folder, "admin.sock"), user: "root" };

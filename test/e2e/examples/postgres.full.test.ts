@@ -62,7 +62,9 @@ class Postgres implements AsyncDisposable {
 
 describe("pg against PostgreSQL with client certificates", () => {
   it("goes on through rotations on both sides, without a password", async () => {
-    await using system = await System.start({ settings: { ca_ttl: "24s", default_x509_svid_ttl: "6s" } });
+    await using system = await System.start({
+      settings: { ca_ttl: "24s", default_x509_svid_ttl: "6s", agent_ttl: "24s" },
+    });
     const agent = await system.startAgent();
     const shop = ["--dns", "shop", "--wait"];
     await system.createEntry(agent, { path: "/db", selectors: [`unix:uid:${idOf("-u")}`], flags: ["--wait"] });

@@ -10,7 +10,9 @@ import { System } from "../../env/system.ts";
 
 describe("ioredis against Redis", () => {
   it("goes on through rotations on both sides, and tells a server that is not the expected one nothing", async () => {
-    await using system = await System.start({ settings: { ca_ttl: "24s", default_x509_svid_ttl: "6s" } });
+    await using system = await System.start({
+      settings: { ca_ttl: "24s", default_x509_svid_ttl: "6s", agent_ttl: "24s" },
+    });
     const agent = await system.startAgent();
     await system.createEntry(agent, { path: "/app", flags: ["--wait"] });
     const admin = join(system.folder, "admin.sock");

@@ -10,7 +10,7 @@ import { type AgentHandle, System } from "../../env/system.ts";
 import { PairReader } from "../../fakes/pair-reader.ts";
 
 const program = fileURLToPath(new URL("../../fixtures/file-tls-server.ts", import.meta.url));
-const shortLives = { ca_ttl: "14s", default_x509_svid_ttl: "4s" };
+const shortLives = { ca_ttl: "14s", default_x509_svid_ttl: "4s", agent_ttl: "14s" };
 
 function startBridge(agent: AgentHandle, folder: string, flags: readonly string[]): Running {
   return startCountersign(["agent", "write-files", "--dir", folder, "--socket", agent.socket, ...flags]);
@@ -100,7 +100,7 @@ describe("agent write-files on real processes", () => {
   });
 
   it("runs a command on the files, tells it of renewals, answers probes, and ends it", async () => {
-    await using system = await System.start({ settings: { default_x509_svid_ttl: "4s" } });
+    await using system = await System.start({ settings: { default_x509_svid_ttl: "4s", agent_ttl: "1h" } });
     const agent = await system.startAgent();
     await system.createEntry(agent, { path: "/web", flags: ["--wait"] });
     const folder = join(system.folder, "identity");
