@@ -16,7 +16,6 @@ describe("the documentation", () => {
     const broken = globSync("{*.md,docs/**/*.md,*/README.md,server/*/README.md,agent/*/README.md}").flatMap((page) => {
       // What is code only looks like a link.
       const prose = readFileSync(page, "utf8").replace(/^```[\s\S]*?^```/gm, "");
-      const prose = readFileSync(page, "utf8").replaceAll(/^```[\s\S]*?^```/gm, "");
       const links = prose.matchAll(/\]\((?!https?:|#|mailto:)([^)#\s]+)[^)]*\)/g);
       return [...links].map(([, target]) => join(dirname(page), target ?? "")).filter((target) => !existsSync(target));
     });
