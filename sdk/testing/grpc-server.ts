@@ -23,6 +23,9 @@ export type ListenAddress =
   | { readonly kind: "tcp"; readonly host: string; readonly port: number };
 
 const largestRequestBytes = 1024 * 1024;
+/** As an agent has them; clients queue further calls. */
+const maxConcurrentStreams = 100;
+const sessionMemoryMb = 64;
 const headers = { [constants.HTTP2_HEADER_STATUS]: 200, [constants.HTTP2_HEADER_CONTENT_TYPE]: "application/grpc" };
 
 /** gRPC over plain HTTP/2 for calls with one request message: as much as a Workload API in a test needs. */
@@ -38,7 +41,7 @@ export class GrpcServer {
 
   /** Resolves with the port that was taken; 0 for a Unix socket. */
   listen(address: ListenAddress): Promise<number> {
-    const server = createServer();
+    const server = createServer({ maxSessionMemory: sessionMemoryMb, settings: { maxConcurrentStreams } });
     server.on("session", (session) => {
       this.#sessions.add(session);
       session.on("error", () => {

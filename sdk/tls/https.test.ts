@@ -7,7 +7,16 @@ import { connect as connectTls, createServer as createTlsServer } from "node:tls
 import { encodePem } from "../../certs/index.ts";
 import { TestCa } from "../../test/fakes/test-ca.ts";
 import { portOf, WorkloadSide } from "../../test/fakes/workload-side.ts";
-import { createHttpsAgent, createHttpsServer, id, memberOf, peerOf, predicate } from "../index.ts";
+import {
+  type ConnectionRefusal,
+  connectTls as connectVerified,
+  createHttpsAgent,
+  createHttpsServer,
+  id,
+  memberOf,
+  peerOf,
+  predicate,
+} from "../index.ts";
 
 function get(port: number, agent: Agent): Promise<{ readonly body: string; readonly response: IncomingMessage }> {
   return new Promise((resolve, reject) => {
@@ -145,6 +154,24 @@ describe("createHttpsServer() and createHttpsAgent()", () => {
     await assert.rejects(get(port, agent), { code: "ERR_PEER_NOT_VERIFIED" });
     assert.equal(heard, "");
     hostile.close();
+  });
+
+  it("let a client go at once that leaves in the middle of its handshake", async () => {
+    const ca = await TestCa.create("one.test");
+    await using web = await WorkloadSide.start(ca, "/web");
+    await using db = await WorkloadSide.start(ca, "/db");
+    let onRefused: (refusal: ConnectionRefusal) => void = () => {};
+    const refused = new Promise<ConnectionRefusal>((resolve) => {
+      onRefused = resolve;
+    });
+    const server = createHttpsServer(db.source, { authorize: id("spiffe://one.test/web"), onRefused });
+    const port = await portOf(server);
+    const other = { host: "127.0.0.1", port, authorize: id("spiffe://one.test/other") };
+    await assert.rejects(connectVerified(web.source, other), { code: "ERR_PEER_NOT_VERIFIED" });
+    const { reason, cause } = await refused;
+    // Not ERR_TLS_HANDSHAKE_TIMEOUT, seconds later.
+    assert.deepEqual([reason, Reflect.get(Object(cause), "code")], ["handshake-failed", "ECONNRESET"]);
+    server.close();
   });
 
   it("refuse new connections once the own identity is gone", async () => {

@@ -93,6 +93,8 @@ class TlsAcceptor<Verified> implements VerifiedTlsServer {
     this.accept(socket),
   );
   readonly #tls: ReturnType<typeof createTlsServer>;
+  /** What connections allow once their handshake is over. */
+  readonly #mayHalfClose = new WeakMap<Socket, boolean>();
 
   constructor(options: TlsServerOptions<Verified>) {
     const { limits, alpnProtocols } = options;
@@ -154,6 +156,10 @@ class TlsAcceptor<Verified> implements VerifiedTlsServer {
       socket.destroy();
       return;
     }
+    // Those of an HTTP server may be half-closed: a client that leaves in mid-handshake would be held to the time-out.
+    const { allowHalfOpen } = socket;
+    socket.allowHalfOpen = false;
+    this.#mayHalfClose.set(socket, allowHalfOpen);
     const key = `${address} ${port}`;
     socket.once("close", () => this.#halfOpen.delete(key));
     const { proxies, limits } = this.#options;
@@ -207,7 +213,10 @@ class TlsAcceptor<Verified> implements VerifiedTlsServer {
 
   #judge(socket: TLSSocket): void {
     const { address, port } = this.#sourceOf(socket);
-    this.#halfOpen.delete(`${socket.remoteAddress} ${socket.remotePort}`);
+    const key = `${socket.remoteAddress} ${socket.remotePort}`;
+    const raw = this.#halfOpen.get(key)?.socket;
+    socket.allowHalfOpen = raw !== undefined && this.#mayHalfClose.get(raw) === true;
+    this.#halfOpen.delete(key);
     socket.on("error", () => {
       // Whoever takes the socket hears of its end through "close".
     });
