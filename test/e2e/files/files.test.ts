@@ -11,6 +11,8 @@ import { PairReader } from "../../fakes/pair-reader.ts";
 
 const program = fileURLToPath(new URL("../../fixtures/file-tls-server.ts", import.meta.url));
 const shortLives = { ca_ttl: "14s", default_x509_svid_ttl: "4s", agent_ttl: "14s" };
+// Renewed after six seconds; in the other six a killed program must be up again, on a busy machine too.
+const shortLives = { ca_ttl: "30s", default_x509_svid_ttl: "12s" };
 
 function startBridge(agent: AgentHandle, folder: string, flags: readonly string[]): Running {
   return startCountersign(["agent", "write-files", "--dir", folder, "--socket", agent.socket, ...flags]);
@@ -49,7 +51,7 @@ function statusOf(port: number, path: string): Promise<number | undefined> {
   });
 }
 
-describe("agent write-files on real processes", () => {
+describe("agent write-files on real processes", { concurrency: true }, () => {
   it("keeps a program that reloads on a signal serving through rotations, its own death and one of the agent", async () => {
     await using system = await System.start({ settings: shortLives });
     const agent = await system.startAgent();
@@ -74,18 +76,18 @@ describe("agent write-files on real processes", () => {
         serials.add(await handshake(port, folder));
       }
     };
-    await through(3);
+    await through(2);
     // Killed at any moment, it leaves whole files, and the next one goes on.
     waiting.kill("SIGKILL");
     await waiting.ended;
     await using bridge = startBridge(agent, folder, flags);
     await bridge.waitFor(isReady);
-    await through(2);
+    await through(1);
     const restarted = await system.restartAgent(agent);
-    await through(2);
+    await through(1);
     const counts = await reader.stop();
     assert.deepEqual([counts.mismatches, counts.failures], [0, []]);
-    assert.ok(counts.certificates >= 6, `${counts.certificates} certificates`);
+    assert.ok(counts.certificates >= 4, `${counts.certificates} certificates`);
     assert.ok(handshakes >= 20, `${handshakes} handshakes`);
     assert.deepEqual(
       tlsServer.log.filter(({ message }) => message === "refused"),
