@@ -1,4 +1,4 @@
-// needs: python; budget: 180
+// needs: python; budget: 300
 import { execFileSync } from "node:child_process";
 import { join } from "node:path";
 import { describe } from "node:test";

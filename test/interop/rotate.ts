@@ -21,10 +21,13 @@ export async function revoke(system: System, authority: string): Promise<void> {
   await system.cli("localauthority", "x509", "revoke", "--authority-id", authority, "--timeout", "60s");
 }
 
-export async function until(isSo: () => boolean | Promise<boolean>, timeoutMs = 20_000): Promise<void> {
+export async function until(
+  isSo: () => boolean | Promise<boolean>,
+  { timeoutMs = 20_000, everyMs = 50 }: { readonly timeoutMs?: number; readonly everyMs?: number } = {},
+): Promise<void> {
   const deadline = Date.now() + timeoutMs;
   while (!(await isSo())) {
     if (Date.now() > deadline) throw new Error(`not within ${timeoutMs} ms: ${isSo}`);
-    await new Promise((resolve) => setTimeout(resolve, 50));
+    await new Promise((resolve) => setTimeout(resolve, everyMs));
   }
 }

@@ -1,4 +1,4 @@
-// needs: rust; budget: 360
+// needs: rust; budget: 600
 import { execFileSync } from "node:child_process";
 import { join } from "node:path";
 import { describe } from "node:test";
