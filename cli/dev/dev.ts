@@ -95,6 +95,7 @@ async function runHere(
       command: [file, ...args],
       environment: environmentOf(world, context),
       isOnTerminal: process.stdin.isTTY,
+      onUnsignalled: ({ message }) => context.terminal.err(printable(`countersign dev: not signalled: ${message}`)),
     });
     return await endOf(program, world, context);
   } finally {
@@ -113,8 +114,8 @@ async function endOf(program: Program, world: DevWorld, { terminal }: CommandCon
     if (program.failure !== undefined) terminal.err(printable(`countersign dev: ${program.failure.message}`));
     return code;
   } catch (error) {
-    program.kill("SIGTERM");
-    await program.ended;
+    // One of another user goes on by itself.
+    if (program.kill("SIGTERM")) await program.ended;
     throw error;
   }
 }

@@ -6,6 +6,8 @@ export interface ProgramOptions {
   readonly environment: Readonly<Record<string, string | undefined>>;
   /** The terminal itself sends SIGINT and SIGQUIT to every process that it shows: to pass them on would double them. */
   readonly isOnTerminal: boolean;
+  /** A signal did not reach it: it may be another user's now. */
+  readonly onUnsignalled: (error: Error) => void;
 }
 
 const passedOn: readonly NodeJS.Signals[] = ["SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT", "SIGUSR1", "SIGUSR2"];
@@ -16,16 +18,23 @@ export interface Program {
   readonly ended: Promise<number>;
   /** Why it could not be run. */
   readonly failure: Error | undefined;
-  kill(signal: NodeJS.Signals): void;
+  /** Whether it got it. */
+  kill(signal: NodeJS.Signals): boolean;
 }
 
-export function runProgram({ command: [file, ...args], environment, isOnTerminal }: ProgramOptions): Program {
+export function runProgram({
+  command: [file, ...args],
+  environment,
+  isOnTerminal,
+  onUnsignalled,
+}: ProgramOptions): Program {
   const child = spawn(file, args, { stdio: "inherit", env: environment });
   const removeHandlers = passSignals(child, isOnTerminal);
   let failure: Error | undefined;
   const ended = new Promise<number>((resolve) => {
-    child.once("error", (error: NodeJS.ErrnoException) => {
-      if (child.pid !== undefined) return;
+    // Each signal that cannot be sent is an `error` of its own, and one without a listener is thrown.
+    child.on("error", (error: NodeJS.ErrnoException) => {
+      if (child.pid !== undefined) return onUnsignalled(error);
       failure = error;
       resolve(error.code === "ENOENT" ? 127 : 126);
     });
@@ -36,7 +45,7 @@ export function runProgram({ command: [file, ...args], environment, isOnTerminal
     get failure() {
       return failure;
     },
-    kill: (signal) => void child.kill(signal),
+    kill: (signal) => child.kill(signal),
   };
 }
 

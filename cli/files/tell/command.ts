@@ -30,17 +30,30 @@ export class Command implements Tell {
     const { renewSignal, logger } = this.#options;
     if (this.#child === undefined) this.#start();
     else if (renewSignal !== undefined) {
-      this.#child.kill(renewSignal);
-      logger.info({ pid: this.#child.pid, signal: renewSignal }, "told the command");
+      const { pid } = this.#child;
+      if (this.#child.kill(renewSignal)) logger.info({ pid, signal: renewSignal }, "told the command");
+      else logger.warn({ pid, signal: renewSignal }, "the command was not told");
     }
   }
 
   async close(): Promise<void> {
-    if (this.#child === undefined) return;
-    this.#child.kill("SIGTERM");
-    const timer = this.#options.clock.setTimer(filesLimits.commandStopMs.value, () => this.#child?.kill("SIGKILL"));
-    await this.#ended;
+    const child = this.#child;
+    if (child === undefined) return;
+    if (!child.kill("SIGTERM")) return this.#leave(child);
+    const unstoppable = Promise.withResolvers<void>();
+    const timer = this.#options.clock.setTimer(filesLimits.commandStopMs.value, () => {
+      // It may have become another user's since.
+      if (!child.kill("SIGKILL")) unstoppable.resolve(this.#leave(child));
+    });
+    await Promise.race([this.#ended, unstoppable.promise]);
     timer.cancel();
+  }
+
+  /** One of another user, as set-user-ID programs are, cannot be ended by us: it does not keep us from ending. */
+  #leave(child: ChildProcess): void {
+    if (this.#child !== child) return;
+    child.unref();
+    this.#options.logger.warn({ pid: child.pid }, "the command could not be ended: it goes on");
   }
 
   #start(): void {
@@ -52,8 +65,10 @@ export class Command implements Tell {
         if (this.#child === child) this.#child = undefined;
         resolve();
       };
-      child.once("error", (error) => {
-        logger.error({ ...errorFields(error), command: program }, "the command cannot be run");
+      // Each signal that cannot be sent is an `error` of its own, and one without a listener is thrown.
+      child.on("error", (error) => {
+        const what = child.pid === undefined ? "the command cannot be run" : "the command cannot be signalled";
+        logger.error({ ...errorFields(error), command: program }, what);
         if (child.pid === undefined) over();
       });
       child.once("exit", (code, signal) => {

@@ -1,3 +1,4 @@
+import { errorFields } from "../../../runtime/core/index.ts";
 import type { FilesConfig } from "../config/files-config.ts";
 import type { AttemptsDeps } from "./attempts.ts";
 import { Command } from "./command.ts";
@@ -10,7 +11,7 @@ export interface Surroundings extends AttemptsDeps {
   readonly pid: number;
 }
 
-/** Everyone whom the configuration names. */
+/** Everyone whom the configuration names; one that fails keeps nobody else from learning. */
 export function tellAll(config: FilesConfig, surroundings: Surroundings): Tell {
   const { renewSignal, pidFile, notifyUrl, notifyTimeoutMs, command } = config;
   const all: Tell[] = [];
@@ -22,12 +23,20 @@ export function tellAll(config: FilesConfig, surroundings: Surroundings): Tell {
     );
   }
   if (notifyUrl !== undefined) all.push(new HttpCall({ url: notifyUrl, timeoutMs: notifyTimeoutMs, ...surroundings }));
+  const failed = (error: unknown): void =>
+    surroundings.logger.error(errorFields(error), "one of those to be told failed");
   return {
     changed: (changed) => {
-      for (const one of all) one.changed(changed);
+      for (const one of all) {
+        try {
+          one.changed(changed);
+        } catch (error) {
+          failed(error);
+        }
+      }
     },
     close: async () => {
-      await Promise.all(all.map((one) => one.close()));
+      await Promise.all(all.map((one) => one.close().catch(failed)));
     },
   };
 }

@@ -8,10 +8,12 @@ import { join } from "node:path";
 import { after, describe, it } from "node:test";
 import { type LogFields, type Logger, systemClock, systemRandom } from "../../../runtime/core/index.ts";
 import { FakeClock } from "../../../test/fakes/fake-clock.ts";
+import { loadFilesConfig } from "../config/load.ts";
 import { filesLimits } from "../limits.ts";
 import { Command } from "./command.ts";
 import { HttpCall } from "./http-call.ts";
 import { PidFileSignal, parsePid } from "./pid-file.ts";
+import { tellAll } from "./tell-all.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "tell-"));
 after(() => rmSync(folder, { recursive: true }));
@@ -169,5 +171,54 @@ describe("a command", () => {
     command.changed();
     await log.until("cannot be run", 2);
     await command.close();
+  });
+
+  it("of another user, that cannot be signalled, is said each time and keeps nothing from ending", async () => {
+    if (process.getuid?.() !== 0) return;
+    const log = keptLog();
+    const out = join(folder, "other");
+    const script = `process.setuid(1); require("fs").writeFileSync(3, "up"); setInterval(() => {}, 1000)`;
+    const command = new Command({
+      ...{ program: "/bin/sh", args: ["-c", 'exec 3>"$0"; exec "$1" -e "$2"', out, process.execPath, script] },
+      ...{ renewSignal: "SIGHUP", environment: process.env, clock: systemClock, logger: log.logger },
+    });
+    command.changed();
+    while ((await readFile(out, "utf8").catch(() => "")) !== "up");
+    const pid = Number(/"pid":(\d+)/.exec(log.lines.join())?.[1]);
+    try {
+      // Who is not root in effect may not signal it.
+      process.seteuid?.(65_534);
+      command.changed();
+      command.changed();
+      await command.close();
+    } finally {
+      process.seteuid?.(0);
+      process.kill(pid, "SIGKILL");
+    }
+    const said = log.lines.join("\n");
+    assert.equal(said.match(/cannot be signalled .*"error_code":"EPERM"/g)?.length, 3, said);
+    assert.match(said, /it goes on/);
+    assert.doesNotMatch(said, /told the command/);
+  });
+});
+
+describe("all who are to be told", () => {
+  it("learn of a change although one of them fails", async () => {
+    const log = keptLog();
+    const server = createServer((_request, response) => response.end()).listen(0, "127.0.0.1");
+    await once(server, "listening");
+    const address = server.address();
+    const notifyUrl = `http://127.0.0.1:${typeof address === "object" ? address?.port : 0}/`;
+    // Longer than an argument may be: `spawn` throws.
+    const program = ["/bin/true", "x".repeat(4_000_000)];
+    const config = await loadFilesConfig({ flags: { dir: folder, notifyUrl }, command: program, env: {} });
+    const surroundings = { clock: systemClock, random: systemRandom, logger: log.logger, environment: {} };
+    const tell = tellAll(config, { ...surroundings, pid: process.pid });
+    tell.changed(["svid.pem"]);
+    await log.until("told the URL");
+    assert.match(log.lines.join("\n"), /one of those to be told failed .*E2BIG/);
+    await tell.close();
+    server.close();
+    server.closeAllConnections();
   });
 });
