@@ -6,6 +6,7 @@ import {
   allOf,
   anyOf,
   checkAuthorize,
+  decide,
   id,
   memberOf,
   oneOf,
@@ -19,6 +20,13 @@ function codeOf(authorize: Authorizer, peer: SpiffeId = web): string {
   const decision = authorize(peer);
   return decision.allow ? "allowed" : decision.code;
 }
+
+/** As from JavaScript: anything may be given. */
+const loose: {
+  readonly predicate: (test: unknown) => Authorizer;
+  readonly allOf: (...of: readonly unknown[]) => Authorizer;
+  readonly anyOf: (...of: readonly unknown[]) => Authorizer;
+} = Reflect.get({ of: { predicate, allOf, anyOf } }, "of");
 
 describe("authorisers", () => {
   it("accept exactly what they say", () => {
@@ -51,6 +59,32 @@ describe("authorisers", () => {
     assert.equal(codeOf(allOf(memberOf("two.test"), id(web))), "ERR_PEER_TRUST_DOMAIN");
     assert.equal(codeOf(anyOf(memberOf("two.test"), id(web))), "allowed");
     assert.equal(codeOf(anyOf(memberOf("two.test"), id("spiffe://one.test/a"))), "ERR_PEER_ID");
+  });
+
+  it("take nothing but true for a yes, from a predicate or inside of allOf and anyOf", () => {
+    for (const answer of [1, "no", {}, Promise.resolve(true), Promise.resolve(false), undefined, null]) {
+      const odd = loose.predicate(() => answer);
+      for (const authorize of [odd, allOf(odd), anyOf(odd), allOf(memberOf("one.test"), odd)]) {
+        assert.equal(codeOf(authorize), "ERR_PEER_REFUSED");
+      }
+    }
+    const odd = (): unknown => ({ allow: "no" });
+    for (const authorize of [loose.allOf(odd), loose.anyOf(odd)]) assert.equal(codeOf(authorize), "ERR_PEER_REFUSED");
+    assert.throws(() => loose.allOf(), TypeError);
+    assert.throws(() => loose.anyOf(), TypeError);
+  });
+
+  it("that reject later end no process", async () => {
+    const rejecting = async (): Promise<never> => Promise.reject(new Error("late"));
+    const rejections: unknown[] = [];
+    const note = (error: unknown): void => void rejections.push(error);
+    process.on("unhandledRejection", note);
+    for (const one of [loose.predicate(rejecting), loose.allOf(rejecting), loose.anyOf(rejecting)]) {
+      assert.equal(decide(one, web).allow, false);
+    }
+    await new Promise((resolve) => setImmediate(resolve));
+    process.off("unhandledRejection", note);
+    assert.deepEqual(rejections, []);
   });
 
   it("must be given", () => {

@@ -101,11 +101,12 @@ export function pathPrefix(prefix: SpiffeId | string): Authorizer {
   return keyed(authorize, "pathPrefix", [wanted.toString()], [wanted.trustDomain.name]);
 }
 
-/** Both, in this order; the first refusal counts. */
+/** All, in this order; the first refusal counts. @throws TypeError for none at all, which would accept everybody */
 export function allOf(...authorizers: readonly [Authorizer, ...Authorizer[]]): Authorizer {
+  checkSome(authorizers, "allOf");
   const all: Authorizer = (peer) => {
     for (const authorize of authorizers) {
-      const decision = authorize(peer);
+      const decision = decide(authorize, peer);
       if (!decision.allow) return decision;
     }
     return allowed;
@@ -113,12 +114,13 @@ export function allOf(...authorizers: readonly [Authorizer, ...Authorizer[]]): A
   return keyed(all, "allOf", authorizers.map(keyOf), authorizers.flatMap(trustDomainsOf));
 }
 
-/** At least one; the last refusal counts. */
+/** At least one; the last refusal counts. @throws TypeError for none at all */
 export function anyOf(...authorizers: readonly [Authorizer, ...Authorizer[]]): Authorizer {
+  checkSome(authorizers, "anyOf");
   const any: Authorizer = (peer) => {
     let last = refused("ERR_PEER_ID", `${peer} is not accepted`);
     for (const authorize of authorizers) {
-      last = authorize(peer);
+      last = decide(authorize, peer);
       if (last.allow) return last;
     }
     return last;
@@ -126,9 +128,30 @@ export function anyOf(...authorizers: readonly [Authorizer, ...Authorizer[]]): A
   return keyed(any, "anyOf", authorizers.map(keyOf), authorizers.flatMap(trustDomainsOf));
 }
 
-/** Your own rule. `false` refuses with `ERR_PEER_REFUSED`; what it throws refuses too. */
+/**
+ * Your own rule. Only `true` accepts: everything else, a promise included, refuses with `ERR_PEER_REFUSED`; what it throws
+ * refuses too.
+ */
 export function predicate(test: (peer: SpiffeId) => boolean): Authorizer {
-  return (peer) => (test(peer) ? allowed : refused("ERR_PEER_REFUSED", `${peer} was refused by the predicate`));
+  return (peer) => {
+    // From JavaScript it may be anything: a promise would be truthy, whatever it comes to.
+    const answer: unknown = test(peer);
+    if (answer === true) return allowed;
+    if (answer === false) return refused("ERR_PEER_REFUSED", `${peer} was refused by the predicate`);
+    ignoreRejection(answer);
+    return refused("ERR_PEER_REFUSED", `the predicate gave neither true nor false on ${peer}`);
+  };
+}
+
+function checkSome(authorizers: readonly Authorizer[], name: string): void {
+  if (authorizers.length === 0 || !authorizers.every((one) => typeof one === "function")) {
+    throw new TypeError(`${name} needs authorisers`);
+  }
+}
+
+/** A promise is no decision; when it rejects later, that must not end the process. */
+function ignoreRejection(answer: unknown): void {
+  if (answer instanceof Promise) answer.catch(() => {});
 }
 
 /**
@@ -145,6 +168,7 @@ export function decide(authorize: Authorizer, peer: SpiffeId): Authorization {
     const decision = authorize(peer);
     // From JavaScript an authoriser may return anything, a promise included.
     if (decision?.allow === true || decision?.allow === false) return decision;
+    ignoreRejection(decision);
     return refused("ERR_PEER_REFUSED", `the authoriser gave no decision on ${peer}`);
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);

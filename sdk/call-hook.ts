@@ -1,3 +1,5 @@
+import { inspect } from "node:util";
+
 const warned = new WeakSet<object>();
 
 /**
@@ -24,6 +26,6 @@ export function callHook<Argument>(
 function warn(name: string, hook: object, error: unknown): void {
   if (warned.has(hook)) return;
   warned.add(hook);
-  const detail = error instanceof Error ? (error.stack ?? error.message) : String(error);
+  const detail = error instanceof Error ? (error.stack ?? error.message) : inspect(error);
   process.emitWarning(`${name} failed, which is not told again: ${detail}`, { code: "COUNTERSIGN_HOOK_FAILED" });
 }

@@ -106,7 +106,8 @@ export class Fetcher {
 
 /** Open requests go on to their end; then, and where there are none at once, the connections are closed. */
 function retire(agent: Agent): void {
-  void agent.close();
+  // Destroyed already, by the user's program: there is nothing to wait for.
+  agent.close().catch(() => {});
 }
 
 function connector(

@@ -4,6 +4,7 @@ import { type Agent, request } from "node:https";
 import { createServer as createTcpServer } from "node:net";
 import { describe, it } from "node:test";
 import { connect as connectTls, createServer as createTlsServer } from "node:tls";
+import { inspect } from "node:util";
 import { encodePem } from "../../certs/index.ts";
 import { TestCa } from "../../test/fakes/test-ca.ts";
 import { portOf, WorkloadSide } from "../../test/fakes/workload-side.ts";
@@ -38,7 +39,9 @@ describe("createHttpsServer() and createHttpsAgent()", () => {
     const ca = await TestCa.create("one.test");
     await using web = await WorkloadSide.start(ca, "/web");
     await using db = await WorkloadSide.start(ca, "/db");
+    const printed: string[] = [];
     const server = createHttpsServer(db.source, { authorize: id("spiffe://one.test/web") }, (message, response) => {
+      printed.push(inspect(message.socket, { depth: 6, showHidden: true }));
       response.end(`${peerOf(message).id} ${peerOf(message).leaf.serialNumber}`);
     });
     const port = await portOf(server);
@@ -52,6 +55,8 @@ describe("createHttpsServer() and createHttpsAgent()", () => {
       await Promise.all([web.rotate(), db.rotate()]);
     }
     assert.equal(serials.size, 3);
+    assert.equal(printed.length, 3);
+    for (const text of printed) assert.doesNotMatch(text, /PRIVATE KEY/, "a connection that is printed shows no key");
     agent.destroy();
     server.close();
   });

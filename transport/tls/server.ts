@@ -107,6 +107,7 @@ class TlsAcceptor<Verified> implements VerifiedTlsServer {
       rejectUnauthorized: false,
       handshakeTimeout: limits.handshakeTimeoutMs,
     });
+    this.#forgetKey();
     this.#tls.on("secureConnection", (socket) => this.#judge(socket));
     this.#tls.on("tlsClientError", (cause, socket) => {
       this.#refuse("handshake-failed", this.#sourceOf(socket).address, cause);
@@ -138,6 +139,12 @@ class TlsAcceptor<Verified> implements VerifiedTlsServer {
 
   updateIdentity(): void {
     this.#tls.setSecureContext(secureContextOptions(this.#options.identity()));
+    this.#forgetKey();
+  }
+
+  /** Node keeps the PEM in a property, which every socket leads to: who prints one would print the private key. */
+  #forgetKey(): void {
+    Reflect.set(this.#tls, "key", undefined);
   }
 
   async close(): Promise<void> {
