@@ -10,9 +10,8 @@ import { type AgentHandle, System } from "../../env/system.ts";
 import { PairReader } from "../../fakes/pair-reader.ts";
 
 const program = fileURLToPath(new URL("../../fixtures/file-tls-server.ts", import.meta.url));
-const shortLives = { ca_ttl: "14s", default_x509_svid_ttl: "4s", agent_ttl: "14s" };
 // Renewed after six seconds; in the other six a killed program must be up again, on a busy machine too.
-const shortLives = { ca_ttl: "30s", default_x509_svid_ttl: "12s" };
+const shortLives = { ca_ttl: "30s", default_x509_svid_ttl: "12s", agent_ttl: "30s" };
 
 function startBridge(agent: AgentHandle, folder: string, flags: readonly string[]): Running {
   return startCountersign(["agent", "write-files", "--dir", folder, "--socket", agent.socket, ...flags]);
