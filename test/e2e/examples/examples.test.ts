@@ -3,7 +3,7 @@ import { after, before, describe, it } from "node:test";
 import { freePort, startExample } from "../../env/examples.ts";
 import { type AgentHandle, System } from "../../env/system.ts";
 
-const shortLives = ["--x509-ttl", "5s", "--jwt-ttl", "5s", "--wait"];
+const shortLives = ["--x509-ttl", "10s", "--jwt-ttl", "10s", "--wait"];
 
 interface Example {
   readonly name: string;
@@ -53,7 +53,7 @@ describe("the examples, on real processes", { concurrency: 6 }, () => {
         const [, seen] = answers.exec(String(text)) ?? assert.fail(`${asking.tail()}\n${serving.tail()}`);
         until.add(seen ?? "");
         return until.size >= 3;
-      });
+      }, 60_000);
       // A token names no server.
       if (client === "express-jwt/client.ts") return;
       const other = { ...environment, SERVER_ID: "spiffe://test.example/other" };

@@ -1,4 +1,4 @@
-// needs: root, mariadb; budget: 120
+// needs: root, mariadb; budget: 180
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { join } from "node:path";

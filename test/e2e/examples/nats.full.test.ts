@@ -1,4 +1,4 @@
-// needs: root, nats; budget: 120
+// needs: root, nats; budget: 180
 import assert from "node:assert/strict";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -22,10 +22,7 @@ describe("nats against nats-server", () => {
     const port = await freePort();
     const config = join(system.folder, "nats.conf");
     const files = `cert_file: "${identity.chain}", key_file: "${identity.key}", ca_file: "${identity.bundle}"`;
-    writeFileSync(
-      config,
-      `listen: "127.0.0.1:${port}"\ntls { ${files}, verify: true }\nauthorization { user: me, password: secret }\n`,
-    );
+    writeFileSync(config, `listen: "127.0.0.1:${port}"\ntls { ${files}, verify: true }\n`);
     await using server = new Running("/usr/sbin/nats-server", ["--config", config]);
     await server.waitFor(({ text }) => String(text).includes("Server is ready"));
     let reloads = 0;
@@ -37,7 +34,7 @@ describe("nats against nats-server", () => {
     };
     await using source = await X509Source.open({ endpoint: `unix://${agent.socket}` });
     const tls = tlsOptions(source, { authorize: id("spiffe://test.example/nats") });
-    const to = { servers: `127.0.0.1:${port}`, user: "me", pass: "secret", reconnect: false };
+    const to = { servers: `127.0.0.1:${port}`, reconnect: false };
     const serials = new Set<string>();
     while (serials.size < 4 || reloads < 3) {
       const connection = await connect({ ...to, tls });

@@ -1,4 +1,4 @@
-// needs: root, postgres; budget: 120
+// needs: root, postgres; budget: 180
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { appendFileSync, chownSync, globSync, mkdirSync, writeFileSync } from "node:fs";

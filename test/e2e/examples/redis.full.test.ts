@@ -1,4 +1,4 @@
-// needs: root, redis; budget: 120
+// needs: root, redis; budget: 180
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { describe, it } from "node:test";
