@@ -21,6 +21,8 @@ const statuses: Readonly<Record<BearerRefusal["status"], status>> = {
  * authorised; `callerOf(call)` tells who it is. Others end with UNAUTHENTICATED, PERMISSION_DENIED or UNAVAILABLE, the
  * code as details, before one message of theirs is read.
  *
+ * Of several `authorization` headers the first one counts: node:http2 hides the others from grpc-js.
+ *
  * A bearer token is as good as its transport: serve it over TLS only (JWT-SVID §7.3), `createGrpcServer` does. An
  * interceptor behind this one that hands on other metadata takes the caller away from handlers.
  *
@@ -48,7 +50,7 @@ export function grpcBearerInterceptor(source: BundleSource, options: BearerOptio
 
 function judge(source: BundleSource, options: BearerOptions, metadata: Metadata): BearerVerdict {
   const [authorization, ...more] = metadata.get("authorization");
-  // Two of them are none: another party might look at the other one.
+  // Two of them are none. Of what comes over the wire node:http2 keeps the first one, and grpc-js shows no more.
   const isOne = typeof authorization === "string" && more.length === 0;
   return authenticate(source, options, isOne ? authorization : undefined);
 }

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import { createServer } from "node:http";
+import { createServer, request } from "node:http";
 import type { Server } from "node:net";
 import { after, before, describe, it } from "node:test";
 import express from "express";
@@ -35,6 +35,18 @@ const options = {
   authorize: id(web),
   onRefused: (refusal: BearerRefusal) => void refusals.push(refusal),
 };
+
+/** The status of a request with two Authorization headers, which `fetch` cannot send. */
+async function statusOfTwo(url: string, values: readonly [string, string]): Promise<number | undefined> {
+  const headers = [
+    "Host",
+    "x",
+    ...values.flatMap((value, at) => [at === 0 ? "authorization" : "Authorization", value]),
+  ];
+  const [response] = await once(request(url, { headers }).end(), "response");
+  response.resume();
+  return response.statusCode;
+}
 
 describe("bearer tokens", () => {
   let api: FakeWorkloadApi;
@@ -122,6 +134,8 @@ describe("bearer tokens", () => {
       }
       const inQuery = await fetch(`${url}?access_token=${good}`);
       assert.equal(inQuery.status, 401);
+      for (const second of ["Basic eDp5", `Bearer ${good}`])
+        assert.equal(await statusOfTwo(url, [`Bearer ${good}`, second]), 401);
       assert.equal(served, 0);
       const response = await fetch(url, { headers: { authorization: `bearer ${good}` } });
       assert.equal(await response.text(), "hello spiffe://one.test/web");

@@ -32,6 +32,8 @@ export interface BearerRequest {
     /** `Bearer <JWT-SVID>` is looked for. */
     readonly authorization?: string | undefined;
   };
+  /** Names and values by turns, as node:http and node:http2 have them: `headers` does not show a second header. */
+  readonly rawHeaders?: readonly string[] | undefined;
 }
 
 /** What of a response is used. */
@@ -94,7 +96,7 @@ export function bearerHook(
 ): (request: { readonly raw: BearerRequest }, reply: BearerReply) => Promise<unknown> {
   checkBearerOptions(options, "bearerHook");
   return async ({ raw }, reply) => {
-    const verdict = authenticate(source, options, raw.headers.authorization);
+    const verdict = authenticate(source, options, authorizationOf(raw));
     if (verdict.refusal === undefined) {
       callers.set(raw, verdict.caller);
       return undefined;
@@ -114,7 +116,7 @@ function admit(
   request: BearerRequest,
   response: BearerResponse,
 ): boolean {
-  const verdict = authenticate(source, options, request.headers.authorization);
+  const verdict = authenticate(source, options, authorizationOf(request));
   if (verdict.refusal === undefined) {
     callers.set(request, verdict.caller);
     return true;
@@ -123,6 +125,12 @@ function admit(
   response.statusCode = verdict.refusal.status;
   response.end(bodyOf(verdict.refusal));
   return false;
+}
+
+/** Two headers are none: node shows the first one, and a party in between might have looked at the other one. */
+function authorizationOf({ headers, rawHeaders = [] }: BearerRequest): string | undefined {
+  const sent = rawHeaders.filter((name, at) => at % 2 === 0 && name.toLowerCase() === "authorization");
+  return sent.length > 1 ? undefined : headers.authorization;
 }
 
 function headersOf(refusal: BearerRefusal): readonly (readonly [string, string])[] {
