@@ -32,6 +32,10 @@ export const workloadLimits = {
     reason:
       "what is under way on a connection that `closeWhen` closes has this long, where `closeGraceMs` says nothing else",
   },
+  longestCloseGraceMs: {
+    value: 2_147_483_647,
+    reason: "timers of Node wait no longer, a longer one would fire at once",
+  },
   closeSweepMs: { value: 1_000, reason: "connections with `closeWhen` are looked at together, once a second at most" },
   closeRecheckBatch: {
     value: 200,

@@ -16,7 +16,7 @@ export interface ClosingOptions {
   /**
    * How long what is under way on such a connection has to end, milliseconds, before the connection is cut. http1
    * answers `connection: close`, http2 and grpc-js's server say GOAWAY, a client of grpc-js and `fetch` wait until
-   * nothing is under way. Of other protocols nothing is known: they are cut at once. Default 10,000.
+   * nothing is under way. Of other protocols nothing is known: they are cut at once. Default 10,000, at most 2,147,483,647.
    */
   readonly closeGraceMs?: number;
 }
@@ -28,14 +28,19 @@ export interface Closing {
 
 const known: ReadonlySet<string> = new Set<CloseReason>(["peer-expired", "own-expired", "distrusted"]);
 
-/** @throws TypeError for a reason there is not, since connections that nobody closes do not show */
+/** @throws TypeError for a reason there is not, or a grace that no timer can wait, since connections that nobody closes do not show */
 export function readClosing(options: ClosingOptions, factory: string): Closing | undefined {
   const { closeWhen = [], closeGraceMs = workloadLimits.closeGraceMs.value } = options;
   for (const reason of closeWhen) {
     if (!known.has(reason)) throw new TypeError(`${factory}: \`closeWhen\` knows ${[...known].join(", ")}`);
   }
-  if (typeof closeGraceMs !== "number" || !(closeGraceMs >= 0)) {
-    throw new TypeError(`${factory}: \`closeGraceMs\` is a number of milliseconds`);
+  if (
+    typeof closeGraceMs !== "number" ||
+    !(closeGraceMs >= 0 && closeGraceMs <= workloadLimits.longestCloseGraceMs.value)
+  ) {
+    throw new TypeError(
+      `${factory}: \`closeGraceMs\` is a number of milliseconds from 0 to ${workloadLimits.longestCloseGraceMs.value}`,
+    );
   }
   return closeWhen.length === 0 ? undefined : { reasons: new Set(closeWhen), graceMs: closeGraceMs };
 }

@@ -223,6 +223,10 @@ describe("a connection that is to be closed", () => {
     // @ts-expect-error JavaScript callers can misspell it.
     assert.throws(() => createHttpsAgent(db.source, { ...isDb, closeWhen: ["expired"] }), TypeError);
     assert.throws(() => createHttpsServer(db.source, { ...isWeb, closeGraceMs: Number.NaN }), TypeError);
+    // More than a timer can wait, which would fire at once.
+    for (const closeGraceMs of [2 ** 31, Number.POSITIVE_INFINITY, -1])
+      assert.throws(() => createGrpcServer(db.source, { ...isWeb, ...closing, closeGraceMs }), TypeError);
+    createGrpcServer(db.source, { ...isWeb, ...closing, closeGraceMs: 2 ** 31 - 1 }).forceShutdown();
     // @ts-expect-error JavaScript callers can misspell it.
     await assert.rejects(db.source.fetch("https://127.0.0.1:1/", { ...isDb, closeWhen: ["expired"] }), TypeError);
     // @ts-expect-error JavaScript callers can misspell it.
