@@ -1,4 +1,4 @@
-// needs: npm; budget: 600
+// needs: npm; budget: 900
 import assert from "node:assert/strict";
 import { execFileSync, spawnSync } from "node:child_process";
 import { cpSync, globSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
@@ -73,7 +73,7 @@ describe("the SDK and what it is made of", () => {
       assert.equal(execFileSync(node, ["--version"], { encoding: "utf8" }).trim(), `v${version}`);
       const emitted = files.map((file) => file.replace(/\.ts$/, ".js"));
       const { NODE_OPTIONS: _options, NODE_TEST_CONTEXT: _context, NODE_COMPILE_CACHE: _cache, ...env } = process.env;
-      const options = ["--test", "--test-timeout=60000", "--test-reporter=tap", "--test-concurrency=2"];
+      const options = ["--test", "--test-timeout=120000", "--test-reporter=tap", "--test-concurrency=2"];
       const run = spawnSync(node, [...options, ...emitted], { cwd: out, env, encoding: "utf8", maxBuffer: 1 << 28 });
       // Each with what follows in the report: where and why.
       const failed = run.stdout.match(/^ *not ok (?:.*\n){12}/gm) ?? [];
