@@ -14,13 +14,19 @@ export type CliErrorCode =
   | "ERR_OTHER_DAEMON"
   | "ERR_OTHER_TRUST_DOMAIN"
   | "ERR_MIRROR_STATE"
-  | "ERR_DEV_NOT_STARTED";
+  | "ERR_DEV_NOT_STARTED"
+  | "ERR_CERT_DIR_UNSAFE";
 
 /** Code → meaning and fix, for docs/errors.md. */
 export const cliErrorSpecs: Readonly<Record<CliErrorCode, { readonly meaning: string; readonly fix: string }>> = {
   ERR_DEV_NOT_STARTED: {
     meaning: "What countersign dev starts in the background ended before it served; the end of its log is shown.",
     fix: "run countersign dev without --env to see it start",
+  },
+  ERR_CERT_DIR_UNSAFE: {
+    meaning:
+      "The folder for files, or one below it, may have been made by somebody else, or is a link of theirs: they could take or exchange keys.",
+    fix: "give write-files a folder that its own user or root made; docs/files-bridge.md says how another user gets to read the files",
   },
   ERR_USAGE: {
     meaning: "The command line is not one that countersign knows, or the value of a flag is not legal.",

@@ -19,6 +19,7 @@ import { type FilesFlags, loadFilesConfig } from "./config/load.ts";
 import { IdentityFeed, usualFixes } from "./feed.ts";
 import { reportOf, serveHealth } from "./health.ts";
 import type { Layout } from "./layout/layout.ts";
+import { openRoot } from "./layout/open-folder.ts";
 import { SeparateFiles } from "./layout/separate-files.ts";
 import { SwappedFolder } from "./layout/swapped-folder.ts";
 import type { Tell } from "./tell/tell.ts";
@@ -48,6 +49,7 @@ export async function writeFiles(
   try {
     await withWorkloadErrors(socket, "--socket or agent_address", async () => {
       await mkdir(config.folder, { recursive: true, mode: 0o755 });
+      await (await openRoot(config.folder)).handle.close();
       await using client = WorkloadApiClient.create({ endpoint: endpointOf(socket) });
       if (config.isOnce)
         printWritten(config.folder, await writeOnce(config, client, logger, systemClock), options, context);

@@ -1,5 +1,18 @@
 import assert from "node:assert/strict";
-import { lstatSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  chownSync,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, it } from "node:test";
@@ -60,5 +73,74 @@ describe("the layouts of files", () => {
     await write(new SeparateFiles(here.folder), { key: "secret" });
     assert.equal(readFileSync(victim, "utf8"), "untouched");
     assert.equal(readFileSync(join(here.folder, "key"), "utf8"), "secret");
+  });
+
+  for (const [name, make] of [
+    ["swap", (folder: string) => new SwappedFolder(folder)],
+    ["files", (folder: string) => new SeparateFiles(folder)],
+  ] as const) {
+    const stranger = 65_534;
+    const ownerOf = (path: string): number => statSync(path).uid;
+
+    it(`${name}: gives nothing to a stranger who made a folder, a file or the whole first`, async () => {
+      if (process.getuid?.() !== 0) return;
+      using here = stand();
+      chmodSync(here.folder, 0o1777);
+      for (const folder of ["a", "..gen-abcdef", "..gen-abcdef/b"]) {
+        mkdirSync(join(here.folder, folder));
+        chownSync(join(here.folder, folder), stranger, stranger);
+      }
+      for (const file of ["a/key.pem", "..gen-abcdef/b/key.pem", "top.pem"]) {
+        writeFileSync(join(here.folder, file), "");
+        chownSync(join(here.folder, file), stranger, stranger);
+      }
+      symlinkSync("..gen-abcdef", join(here.folder, "..data"));
+      const layout = make(here.folder);
+      for (const file of ["b/key.pem", "a/key.pem", "top.pem"]) {
+        await write(layout, { [file]: "secret" }).catch(() => {});
+        const path = join(here.folder, file);
+        const isOurs = existsSync(path) && readFileSync(path, "utf8") === "secret";
+        if (isOurs) assert.equal(ownerOf(path), 0, file);
+        else assert.equal(file, "a/key.pem");
+      }
+      chmodSync(here.folder, 0o755);
+      chownSync(here.folder, stranger, stranger);
+      await assert.rejects(write(make(here.folder), { "key.pem": "secret" }), { code: "ERR_CERT_DIR_UNSAFE" });
+    });
+
+    it(`${name}: keeps an owner where only we can have made the file`, async () => {
+      if (process.getuid?.() !== 0) return;
+      using here = stand();
+      mkdirSync(join(here.folder, "a"));
+      writeFileSync(join(here.folder, "a/key.pem"), "");
+      chownSync(join(here.folder, "a/key.pem"), 1, 1);
+      writeFileSync(join(here.folder, "key.pem"), "");
+      chownSync(join(here.folder, "key.pem"), 1, 1);
+      const layout = make(here.folder);
+      const files = name === "swap" ? ["key.pem"] : ["key.pem", "a/key.pem"];
+      for (const content of ["1", "2"]) {
+        await write(layout, Object.fromEntries(files.map((file) => [file, content])));
+        for (const file of files) {
+          assert.equal(readFileSync(join(here.folder, file), "utf8"), content);
+          assert.equal(ownerOf(join(here.folder, file)), 1);
+        }
+      }
+    });
+  }
+
+  it("files: follows no link to another folder, and goes into none of a stranger", async () => {
+    using here = stand();
+    const [victim, folder] = [join(here.folder, "victim"), join(here.folder, "certs")];
+    mkdirSync(victim);
+    mkdirSync(folder);
+    writeFileSync(join(victim, "svid.pem"), "untouched");
+    symlinkSync(victim, join(folder, "tls"));
+    const refused = { code: "ERR_CERT_DIR_UNSAFE" };
+    await assert.rejects(write(new SeparateFiles(folder), { "tls/svid.pem": "new" }), refused);
+    assert.equal(readFileSync(join(victim, "svid.pem"), "utf8"), "untouched");
+    if (process.getuid?.() !== 0) return;
+    mkdirSync(join(folder, "theirs"));
+    chownSync(join(folder, "theirs"), 65_534, 65_534);
+    await assert.rejects(write(new SeparateFiles(folder), { "theirs/svid.pem": "new" }), refused);
   });
 });

@@ -1,8 +1,7 @@
 import { constants } from "node:fs";
-import { lstat, open, rm, stat } from "node:fs/promises";
-import { dirname } from "node:path";
+import { lstat, open, rm } from "node:fs/promises";
 
-interface Owner {
+export interface Owner {
   readonly uid: number;
   readonly gid: number;
 }
@@ -33,22 +32,6 @@ export async function writeNewFile({ path, content, mode, owner }: NewFile): Pro
     throw error;
   } finally {
     await file.close();
-  }
-}
-
-/**
- * Owner and group of the file at `path`, which the user may have given it; `undefined` without one. Where others can make
- * files in its folder, the file may be theirs to have the key written for them: then it is not believed.
- */
-export async function ownerToKeep(path: string): Promise<Owner | undefined> {
-  try {
-    const folder = await stat(dirname(path));
-    if ((folder.mode & 0o022) !== 0) return undefined;
-    const { uid, gid } = await stat(path);
-    return { uid, gid };
-  } catch (error) {
-    if (isMissing(error)) return undefined;
-    throw error;
   }
 }
 

@@ -1,8 +1,9 @@
 import { renameSync } from "node:fs";
-import { mkdir, rm } from "node:fs/promises";
+import { rm } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import type { FileChanges, Layout } from "./layout.ts";
-import { ownerToKeep, syncFolder, writeNewFile } from "./new-file.ts";
+import { writeNewFile } from "./new-file.ts";
+import { type OpenFolder, openBelow, openRoot, ownerToKeep } from "./open-folder.ts";
 import { removeRounds } from "./swapped-folder.ts";
 
 /**
@@ -18,13 +19,38 @@ export class SeparateFiles implements Layout {
   }
 
   async write({ changed, gone }: FileChanges): Promise<void> {
+    const root = await openRoot(this.#folder);
+    const opened = new Map<string, OpenFolder>([["", root]]);
+    /** Of a file name: what to call the file through its folder. */
+    const pathOf = async (name: string): Promise<string> => {
+      const [last = name, ...folders] = name.split("/").toReversed();
+      const key = folders.toReversed().join("/");
+      const folder = opened.get(key) ?? (await openBelow(root, folders.toReversed()));
+      opened.set(key, folder);
+      return join(folder.path, last);
+    };
+    try {
+      await this.#replace(root, changed, pathOf);
+      if (!this.#isTidy) await removeRounds(this.#folder);
+      this.#isTidy = true;
+      for (const name of gone) await rm(await pathOf(name), { force: true });
+      for (const { handle } of opened.values()) await handle.sync();
+    } finally {
+      for (const { handle } of opened.values()) await handle.close();
+    }
+  }
+
+  async #replace(
+    root: OpenFolder,
+    changed: FileChanges["changed"],
+    pathOf: (name: string) => Promise<string>,
+  ): Promise<void> {
     const moves: { readonly from: string; readonly to: string }[] = [];
     try {
       for (const { name, content, mode } of changed) {
-        const to = join(this.#folder, name);
+        const to = await pathOf(name);
         const from = join(dirname(to), `.${basename(to)}.new`);
-        await mkdir(dirname(to), { recursive: true, mode: 0o755 });
-        await writeNewFile({ path: from, content, mode, owner: await ownerToKeep(to) });
+        await writeNewFile({ path: from, content, mode, owner: await ownerToKeep(root, name) });
         moves.push({ from, to });
       }
       // Without giving way to anything else between them.
@@ -34,10 +60,5 @@ export class SeparateFiles implements Layout {
       for (const { from } of moves) await rm(from, { force: true });
       throw error;
     }
-    if (!this.#isTidy) await removeRounds(this.#folder);
-    this.#isTidy = true;
-    for (const name of gone) await rm(join(this.#folder, name), { force: true });
-    const touched = [...changed.map(({ name }) => name), ...gone].map((name) => dirname(join(this.#folder, name)));
-    for (const folder of new Set(touched)) await syncFolder(folder);
   }
 }

@@ -1,8 +1,9 @@
-import { chmod, mkdir, mkdtemp, readdir, readlink, rename, rm, symlink } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { mkdtemp, readdir, readlink, rename, rm, symlink } from "node:fs/promises";
+import { basename, join } from "node:path";
 import type { OutputFile } from "../content.ts";
 import type { FileChanges, Layout } from "./layout.ts";
-import { exists, isMissing, ownerToKeep, syncFolder, writeNewFile } from "./new-file.ts";
+import { exists, isMissing, type Owner, syncFolder, writeNewFile } from "./new-file.ts";
+import { type OpenFolder, openBelow, openRoot, ownerToKeep } from "./open-folder.ts";
 
 const current = "..data";
 const generation = "..gen-";
@@ -30,8 +31,15 @@ export class SwappedFolder implements Layout {
   }
 
   async write({ files, gone }: FileChanges): Promise<void> {
-    const before = await this.#target();
-    const next = await this.#newGeneration(files);
+    const root = await openRoot(this.#folder);
+    let before: string | undefined;
+    let next: string;
+    try {
+      before = await this.#target();
+      next = await this.#newGeneration(root, files, before);
+    } finally {
+      await root.handle.close();
+    }
     try {
       await this.#link(current, next);
     } catch (error) {
@@ -56,26 +64,39 @@ export class SwappedFolder implements Layout {
     }
   }
 
-  async #newGeneration(files: readonly OutputFile[]): Promise<string> {
-    const made = await mkdtemp(join(this.#folder, generation));
+  async #newGeneration(root: OpenFolder, files: readonly OutputFile[], before: string | undefined): Promise<string> {
+    const opened = new Map<string, OpenFolder>();
     try {
-      const folders = new Set([made]);
-      for (const { name, content, mode } of files) {
-        const path = join(made, name);
-        await mkdir(dirname(path), { recursive: true });
-        folders.add(dirname(path));
-        await writeNewFile({ path, content, mode, owner: await ownerToKeep(join(this.#folder, name)) });
+      const made = basename(await mkdtemp(join(root.path, generation)));
+      try {
+        opened.set(made, await openBelow(root, [made]));
+        for (const { name, content, mode } of files) {
+          const folders = [made, ...name.split("/").slice(0, -1)];
+          const key = folders.join("/");
+          const folder = opened.get(key) ?? (await openBelow(root, folders));
+          opened.set(key, folder);
+          const owner = await this.#ownerToKeep(root, name, before);
+          await writeNewFile({ path: join(folder.path, basename(name)), content, mode, owner });
+        }
+        for (const { handle } of opened.values()) {
+          // What may be read is said by each file; not by the umask either.
+          await handle.chmod(0o755);
+          await handle.sync();
+        }
+        return made;
+      } catch (error) {
+        await rm(join(root.path, made), { recursive: true, force: true });
+        throw error;
       }
-      for (const folder of folders) {
-        // What may be read is said by each file; not by the umask either.
-        await chmod(folder, 0o755);
-        await syncFolder(folder);
-      }
-      return made.slice(this.#folder.length).replace(/^\/+/, "");
-    } catch (error) {
-      await rm(made, { recursive: true, force: true });
-      throw error;
+    } finally {
+      for (const { handle } of opened.values()) await handle.close();
     }
+  }
+
+  /** Of the file in the round before; of the one that another layout, or the user, put in its place. */
+  async #ownerToKeep(root: OpenFolder, name: string, before: string | undefined): Promise<Owner | undefined> {
+    const isRound = before?.startsWith(generation) === true && !before.includes("/");
+    return (isRound ? await ownerToKeep(root, join(before, name)) : undefined) ?? ownerToKeep(root, name);
   }
 
   /** A link in the place of whatever file was there, in one step. */
