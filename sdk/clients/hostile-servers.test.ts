@@ -2,7 +2,6 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import type { Socket } from "node:net";
 import { after, before, describe, it } from "node:test";
-import * as tls from "node:tls";
 import { inspect } from "node:util";
 import { connect as connectNats } from "@nats-io/transport-node";
 import { Redis } from "ioredis";
@@ -12,9 +11,9 @@ import { createConnection } from "mysql2/promise";
 import { createTransport } from "nodemailer";
 import { Client } from "pg";
 import { WebSocket } from "ws";
-import { encodePem } from "../../certs/index.ts";
 import { answerSslRequest, mysqlGreeting, readBytes } from "../../test/fakes/database-greetings.ts";
 import { EavesdroppingServer } from "../../test/fakes/eavesdropping-server.ts";
+import { createPublicCa } from "../../test/fakes/public-ca.ts";
 import { TestCa } from "../../test/fakes/test-ca.ts";
 import { WorkloadSide } from "../../test/fakes/workload-side.ts";
 import {
@@ -193,16 +192,6 @@ const clientPaths: readonly ClientPath[] = [
   },
 ];
 
-/** With the certificate of a public CA for the very host, as any passer-by can get. */
-async function publicServer(name: string): Promise<TestCa> {
-  const publicCa = await TestCa.create(name);
-  // Node 20 cannot; there it is one more root that nobody knows.
-  if ("setDefaultCACertificates" in tls) {
-    tls.setDefaultCACertificates([encodePem("CERTIFICATE", publicCa.certificate.der)]);
-  }
-  return publicCa;
-}
-
 /** Why the server was refused, wherever the library keeps it: our verifier's reasons, or OpenSSL's. */
 const refusal =
   /is not who it should be|ERR_PEER_UNAUTHORIZED|UNABLE_TO_GET_ISSUER_CERT_LOCALLY|SELF_SIGNED_CERT_IN_CHAIN|CERT_HAS_EXPIRED|get local issuer|self-signed|certificate has expired/;
@@ -223,7 +212,7 @@ describe("a hostile server", () => {
     web = await WorkloadSide.start(ca, "/web");
     const other = await TestCa.create("two.test");
     const forged = await TestCa.create("one.test");
-    const passerBy = await publicServer("one.test");
+    const passerBy = await createPublicCa("one.test");
     servers = [
       { what: "another member of the trust domain", svid: await ca.issue("/stranger") },
       { what: "a member of another trust domain", svid: await other.issue("/db") },

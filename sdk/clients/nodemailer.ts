@@ -17,13 +17,23 @@ export interface NodemailerOptions {
   readonly secure: true;
   /** What opens each connection, with our verification. */
   readonly getSocket: (server: MailServer, opened: Opened) => void;
+  /** TLS in any case. */
+  readonly requireTLS: true;
+  /** Trusts nobody: what counts where nodemailer does not ask `getSocket`, which it leaves out for a `proxy`. */
+  readonly tls: {
+    /** No certificate. */
+    readonly ca: string[];
+    /** What OpenSSL does not accept is refused. */
+    readonly rejectUnauthorized: true;
+  };
 }
 
 /**
  * For `nodemailer`, to servers that speak TLS at once (port 465, not STARTTLS):
  * `createTransport({ ...nodemailerOptions(source, { authorize }), host })`, pooled or not. Each connection shows the newest
  * SVID; not one byte goes to a server that was not verified against the bundle of its own trust domain and authorised.
- * Host names play no part.
+ * Host names play no part. Leave `proxy` and `tls` out: nodemailer opens the connections through a proxy by itself, and
+ * then reaches nobody.
  *
  * @throws TypeError when `authorize` is missing. Sending fails with WorkloadError ERR_SOURCE_…; ServiceError
  * ERR_CONNECT_FAILED, ERR_PEER_NOT_VERIFIED
@@ -33,6 +43,8 @@ export function nodemailerOptions(source: X509Source, options: VerifiedClientOpt
   const { authorize } = options;
   return {
     secure: true,
+    requireTLS: true,
+    tls: { ca: [], rejectUnauthorized: true },
     getSocket: ({ host = "localhost", port = 465 }, opened) => {
       const { signal } = new AbortController();
       connectClient(source, authorize, { host, port: Number(port), signal }).then(
