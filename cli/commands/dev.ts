@@ -11,7 +11,7 @@ export function addDevCommand(program: Command, context: CommandContext, finish:
     .description("server, agent and your identity on temporary state: for trying out and local development only")
     .argument("[command...]", "after --: run with SPIFFE_ENDPOINT_SOCKET set; everything ends with it")
     .option("--env", "start in the background; print what a shell evaluates")
-    .option("--stop", "stop what --env started")
+    .option("--stop", "stop what --env started: the one that SPIFFE_ENDPOINT_SOCKET names; all where it is unset")
     .option("--trust-domain <name>", "the trust domain", "dev.example")
     .option("--spiffe-id <path>", "your identity (default: / and your user name)")
     .option("--x509-ttl <life>", "life of X.509-SVIDs; a short one shows rotations, e.g. 10s", parseLife)

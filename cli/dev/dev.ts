@@ -1,4 +1,4 @@
-import { closeSync, openSync, writeSync } from "node:fs";
+import { closeSync, existsSync, openSync, writeSync } from "node:fs";
 import { constants } from "node:os";
 import { join } from "node:path";
 import { systemClock } from "../../runtime/core/index.ts";
@@ -10,7 +10,7 @@ import { startInBackground } from "./background.ts";
 import { type DevOptions, type DevPlan, planOf, planText } from "./options.ts";
 import { processIdentity } from "./processes.ts";
 import { type Program, runProgram } from "./program.ts";
-import { makeFolder, removeFolder, runningWorlds, writeState } from "./state-folder.ts";
+import { isOurFolder, makeFolder, removeFolder, runningWorlds, writeState } from "./state-folder.ts";
 import { stopBackground } from "./stop.ts";
 import { type DevWorld, startWorld } from "./world.ts";
 
@@ -71,7 +71,7 @@ async function runHere(
   const removeHandlers = handleSignals({ stop: onStop, reload });
   // Also removes what earlier ones, that were killed, left.
   runningWorlds(context, systemClock.now());
-  const folder = options.stateFolder ?? makeFolder(context);
+  const folder = folderOf(options, context);
   const remove = (): void => removeFolder(folder);
   process.once("exit", remove);
   const { logger, close } = fileLogger(join(folder, "dev.log"));
@@ -105,6 +105,13 @@ async function runHere(
     process.off("exit", remove);
     remove();
   }
+}
+
+/** It goes when this ends: of those that exist, only one that --env has just made. */
+function folderOf({ stateFolder }: DevOptions, context: CommandContext): string {
+  if (stateFolder === undefined) return makeFolder(context);
+  if (isOurFolder(stateFolder, context.uid) && !existsSync(join(stateFolder, "dev.json"))) return stateFolder;
+  throw inputError("ERR_USAGE", "--state-folder is for countersign dev --env alone");
 }
 
 /** Its exit code; when the world ends before it, it is asked to end too. */

@@ -1,4 +1,4 @@
-import { readFileSync } from "node:fs";
+import { readFileSync, readlinkSync } from "node:fs";
 
 /** A process that is not another one with the same id later. */
 export interface ProcessIdentity {
@@ -22,4 +22,9 @@ export function processIdentity(pid: number): ProcessIdentity | undefined {
 
 export function isAlive({ pid, startTime }: ProcessIdentity): boolean {
   return processIdentity(pid)?.startTime === startTime;
+}
+
+/** Where process ids of equal numbers are the same process: a boot of the machine, and below it a PID namespace. */
+export function processSpace(): string {
+  return `${readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim()}\n${readlinkSync("/proc/self/ns/pid")}`;
 }

@@ -1,10 +1,20 @@
 import assert from "node:assert/strict";
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, rmSync, statSync, symlinkSync, utimesSync } from "node:fs";
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { join, relative } from "node:path";
 import { describe, it } from "node:test";
-import { processIdentity } from "./processes.ts";
-import { makeFolder, runningWorlds, writeState } from "./state-folder.ts";
+import { processIdentity, processSpace } from "./processes.ts";
+import { isOurFolder, makeFolder, runningWorlds, writeState } from "./state-folder.ts";
 
 const uid = process.getuid?.() ?? 0;
 
@@ -48,7 +58,7 @@ describe("folders of development worlds", () => {
     const [elsewhere, other] = [join(here.base, "elsewhere"), join(here.base, "countersign-other")];
     mkdirSync(elsewhere);
     mkdirSync(other);
-    symlinkSync(elsewhere, join(here.base, "countersign-dev-link"));
+    symlinkSync(elsewhere, join(here.base, "countersign-dev-links0"));
     utimesSync(elsewhere, 0, 0);
     const notOurs = makeFolder(here.surroundings);
     utimesSync(notOurs, 0, 0);
@@ -71,5 +81,39 @@ describe("folders of development worlds", () => {
     const safe = makeFolder({ environment: { XDG_RUNTIME_DIR: open }, uid: uid + 1 });
     assert.ok(!safe.startsWith(open));
     rmSync(safe, { recursive: true });
+  });
+
+  it("are no folders of the user's that have such a name, nor worlds of another PID namespace", () => {
+    using here = stand();
+    const [long, exact] = ["countersign-dev-branch", "countersign-dev-abc123"].map((name) => join(here.base, name));
+    assert.ok(long !== undefined && exact !== undefined);
+    for (const folder of [join(long, "src"), join(exact, "src")]) mkdirSync(folder, { recursive: true });
+    const [foreign, before] = [makeFolder(here.surroundings), makeFolder(here.surroundings)];
+    const [boot] = processSpace().split("\n");
+    for (const [folder, space] of [
+      [foreign, `${boot}\npid:[1]`],
+      [before, "another boot\npid:[1]"],
+    ] as const) {
+      writeFileSync(join(folder, ".countersign-dev"), space);
+      writeState({ folder, pid: 2 ** 22 + 1, startTime: "1", ...rest });
+    }
+    for (const folder of [long, exact]) utimesSync(folder, 0, 0);
+    assert.deepEqual(runningWorlds(here.surroundings, Date.now()), []);
+    assert.deepEqual([long, join(exact, "src"), foreign, before].map(existsSync), [true, true, true, false]);
+    assert.deepEqual(
+      [long, exact, foreign].map((folder) => isOurFolder(folder, uid)),
+      [false, false, true],
+    );
+  });
+
+  it("are not made in the user's own folder that everybody may write to, and are absolute", () => {
+    using here = stand();
+    chmodSync(here.base, 0o777);
+    const safe = makeFolder(here.surroundings);
+    assert.ok(!safe.startsWith(here.base));
+    rmSync(safe, { recursive: true });
+    chmodSync(here.base, 0o1777);
+    const folder = makeFolder({ environment: { XDG_RUNTIME_DIR: relative(process.cwd(), here.base) }, uid });
+    assert.equal(join(folder, ".."), here.base);
   });
 });

@@ -103,6 +103,7 @@ describe("countersign dev", () => {
       echo "$printed"
       countersign api fetch x509
       echo "again $(countersign dev --env --x509-ttl 10s)"
+      SPIFFE_ENDPOINT_SOCKET=unix:///run/other.sock countersign dev --stop
       cat "$(dirname "\${SPIFFE_ENDPOINT_SOCKET#unix://}")/dev.json"; echo
       countersign dev --stop`);
     assert.equal(code, 0, stderr);
@@ -111,7 +112,7 @@ describe("countersign dev", () => {
     assert.equal(lines[1], "# to stop it: countersign dev --stop");
     assert.match(lines[2] ?? "", /^SPIFFE ID +: spiffe:\/\/dev\.example\//);
     assert.ok(stdout.includes(`again ${lines[0]}`), "another one was started");
-    assert.match(stderr, /runs already\nstopped: unix:/);
+    assert.match(stderr, /runs already\nnothing stopped: .*other\.sock.*\nstopped: unix:/);
     const pid = Number(/"pid":(\d+)/.exec(stdout)?.[1]);
     assert.ok(pid > 1);
     assert.equal(processIdentity(pid), undefined);
@@ -127,5 +128,13 @@ describe("countersign dev", () => {
     assert.deepEqual([refused.code, refused.stdout], [1, ""]);
     assert.match(refused.stderr, /did not start[\s\S]*an identity was refused/);
     assert.deepEqual(folders(), []);
+  });
+
+  it("takes no folder for its state that it did not make, and removes none", async () => {
+    const own = mkdtempSync(join(tmpdir(), "own-"));
+    const { code, stderr } = await countersign(["dev", "--state-folder", own, "--", "true"], { environment });
+    assert.equal(code, 2, stderr);
+    assert.ok(statSync(own).isDirectory());
+    rmSync(own, { recursive: true });
   });
 });
