@@ -27,6 +27,11 @@ export const workloadLimits = {
     reason: "different authorisers of `fetch` with pooled connections; the one unused longest gives way",
   },
   connectTimeoutMs: { value: 10_000, reason: "`fetch` waits no longer for a connection, TCP and TLS together" },
+  mysqlGreetingBytes: {
+    value: 64 * 1024,
+    reason:
+      "what a MySQL server says before TLS; real greetings have a hundred bytes or so, the protocol allows 16 MiB",
+  },
   closeGraceMs: {
     value: 10_000,
     reason:

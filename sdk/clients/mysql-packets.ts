@@ -9,10 +9,15 @@ export interface MysqlPacket {
   readonly payload: Buffer;
 }
 
+/** What the first packet's header says; 0 while it is not all there. */
+export function payloadLength(bytes: Buffer): number {
+  return bytes.length < headerLength ? 0 : bytes.readUIntLE(0, 3);
+}
+
 /** The first packet of what has come so far; `undefined`: it is not all there. */
 export function firstPacket(bytes: Buffer): MysqlPacket | undefined {
   if (bytes.length < headerLength) return undefined;
-  const end = headerLength + bytes.readUIntLE(0, 3);
+  const end = headerLength + payloadLength(bytes);
   return bytes.length < end ? undefined : { sequence: bytes.readUInt8(3), payload: bytes.subarray(headerLength, end) };
 }
 

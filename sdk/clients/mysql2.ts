@@ -1,5 +1,6 @@
 import type { Socket } from "node:net";
 import { checkAuthorize } from "../authorize.ts";
+import { workloadLimits } from "../limits.ts";
 import type { X509Source } from "../source/x509-source.ts";
 import type { VerifiedClientOptions } from "../tls/dial.ts";
 import { connectClient, readPlain, refusedTls } from "./connect.ts";
@@ -10,6 +11,7 @@ import {
   isSslRequest,
   type MysqlPacket,
   offersTls,
+  payloadLength,
   Renumbering,
   splitForTls,
 } from "./mysql-packets.ts";
@@ -107,10 +109,15 @@ async function greetingOf(socket: Socket): Promise<MysqlPacket> {
   const greeting = await readPlain(socket, (from) => {
     const more: Buffer | null = from.read();
     if (more !== null) said = Buffer.concat([said, more]);
+    if (payloadLength(said) > workloadLimits.mysqlGreetingBytes.value)
+      throw refusedTls("begins with no greeting of MySQL");
     return firstPacket(said);
   });
   const [kind] = greeting.payload;
-  if (kind === 0xff) throw refusedTls(`refused the connection with error ${greeting.payload.readUInt16LE(1)}`);
+  if (kind === 0xff) {
+    const code = greeting.payload.length < 3 ? "" : ` ${greeting.payload.readUInt16LE(1)}`;
+    throw refusedTls(`refused the connection with error${code}`);
+  }
   if (!offersTls(greeting.payload)) throw refusedTls("does not offer TLS");
   if (said.length > 4 + greeting.payload.length) throw refusedTls("said more than its greeting before TLS");
   return greeting;

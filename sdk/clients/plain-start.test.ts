@@ -59,11 +59,26 @@ describe("a protocol that begins in the clear", () => {
       await assert.rejects(pg(server.port), { code: "ERR_CONNECT_FAILED" });
     }
     const tooMany = Buffer.from("\x09\0\0\0\xff\x10\x04no more", "latin1");
-    for (const answer of [tooMany, mysqlGreeting(false), Buffer.alloc(0), Buffer.from("HTTP/1.1 400 x\r\n\r\n")]) {
+    const bare = Buffer.from("\x01\0\0\0\xff", "latin1");
+    for (const answer of [
+      tooMany,
+      bare,
+      mysqlGreeting(false),
+      Buffer.alloc(0),
+      Buffer.from("HTTP/1.1 400 x\r\n\r\n"),
+    ]) {
       await using server = await serve(refuse(answer));
       await assert.rejects(mysql(server.port), { code: "ERR_CONNECT_FAILED" });
     }
     await assert.rejects(pg(1), { code: "ERR_CONNECT_FAILED" });
+  });
+
+  it("waits for no greeting of MySQL that is longer than any", async () => {
+    await using endless = await serve(async (socket) => {
+      socket.write(Buffer.from("\x01\0\x01\0\x0a8.0.0\0", "latin1"));
+      return false;
+    });
+    await assert.rejects(mysql(endless.port), { code: "ERR_CONNECT_FAILED", message: /no greeting of MySQL/ });
   });
 
   it("ends the connection when the library gives up waiting", async () => {
