@@ -1,6 +1,7 @@
 import type { Server, Socket } from "node:net";
 import type { TLSSocket } from "node:tls";
 import { Certificate } from "../../certs/index.ts";
+import type { X509Svid } from "../../spiffe/index.ts";
 import { createVerifiedTlsServer } from "../../transport/tls/index.ts";
 import { type Authorizer, checkAuthorize } from "../authorize.ts";
 import { callHook } from "../call-hook.ts";
@@ -63,8 +64,14 @@ export function acceptVerified(
   const closing = readClosing(options, factory);
   const { observer } = contextOf(source);
   const { authorize, onRefused, maxConnections = workloadLimits.serverConnections.value } = options;
+  /** The one shown now and the one before it, which handshakes can still be under way with. */
+  let shown: readonly X509Svid[] = [];
   const acceptor = createVerifiedTlsServer<Peer>({
-    identity: () => ({ chain: source.svid.chain.map(({ der }) => der), key: source.svid.key }),
+    identity: () => {
+      const { svid } = source;
+      shown = [svid, ...shown].slice(0, 2);
+      return { chain: svid.chain.map(({ der }) => der), key: svid.key };
+    },
     clientCertificate: "required",
     verifyPeer: (chain) => verifyPeer(source, authorize, "client", chain),
     ...alpn,
@@ -90,7 +97,7 @@ export function acceptVerified(
       });
       const retire = take(socket);
       if (closing === undefined) return;
-      const ownNotAfter = closing.reasons.has("own-expired") ? notAfterOfOwn(socket) : Number.POSITIVE_INFINITY;
+      const ownNotAfter = closing.reasons.has("own-expired") ? notAfterOfOwn(socket, shown) : Number.POSITIVE_INFINITY;
       const how = retire === undefined ? {} : { retire };
       closeInTime(source, { socket, peer, usage: "client", ownNotAfter, closing, ...how });
     },
@@ -111,8 +118,11 @@ export function acceptVerified(
   server.once("close", stopFollowing);
 }
 
-/** Of the SVID that this very handshake showed: the source may have a newer one since it began. */
-function notAfterOfOwn(socket: TLSSocket): number {
+/** Of the chain that this very handshake showed: the source may have a newer one since it began. */
+function notAfterOfOwn(socket: TLSSocket, shown: readonly X509Svid[]): number {
   const own = socket.getX509Certificate();
-  return own === undefined ? 0 : Certificate.parse(own.raw).notAfter;
+  if (own === undefined) return 0;
+  const leaf = Certificate.parse(own.raw);
+  const chain = shown.find((svid) => svid.leaf.equals(leaf))?.chain ?? [leaf];
+  return Math.min(...chain.map(({ notAfter }) => notAfter));
 }

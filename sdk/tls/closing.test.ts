@@ -69,6 +69,24 @@ describe("closeWhen", () => {
     });
   }
 
+  it("looks at the whole path of a peer: its authority can expire before its SVID", async () => {
+    const clock = new FakeClock(Date.now());
+    const one = await TestCa.create("one.test");
+    // It has a minute left, of its day.
+    const two = await TestCa.create("two.test", Date.now() - 86_400_000 + minute);
+    await using db = await WorkloadSide.start(one, "/db", { clock, others: [two] });
+    await using web = await WorkloadSide.start(two, "/web", { others: [one] });
+    const watched = await connectionPaths.tls(db, web, { server: { closeWhen: ["peer-expired"] }, client: {} });
+    assert.equal(await watched.ask(), "x");
+    await clock.advance(50_000);
+    assert.equal(watched.isOpen(), true);
+    await clock.advance(15_000);
+    await settle(50);
+    for (let turn = 0; turn < 30 && watched.isOpen(); turn += 1) await settle(50);
+    assert.equal(watched.isOpen(), false);
+    watched.end();
+  });
+
   for (const [name, connect] of Object.entries(connectionPaths)) {
     it(`closes connections of ${name} whose peer's authority was withdrawn, and no others`, async () => {
       const one = await TestCa.create("one.test");

@@ -2,7 +2,7 @@ import { workloadLimits } from "../limits.ts";
 
 /**
  * Why an established connection is closed: the peer's SVID, or the own one that the connection was made with, has
- * expired; or the peer's chain does not verify any more, since its authority, or the whole bundle, was withdrawn.
+ * expired, an intermediate or (the peer's) authority that it hangs on included; or the peer's chain does not verify any more, since its authority, or the whole bundle, was withdrawn.
  */
 export type CloseReason = "peer-expired" | "own-expired" | "distrusted";
 

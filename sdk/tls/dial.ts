@@ -59,7 +59,7 @@ export async function dialVerified(
   rememberPeer(socket, verified);
   if (closing !== undefined) {
     const how = retire === undefined ? {} : { retire: () => retire(socket) };
-    const ownNotAfter = svid.notAfter;
+    const ownNotAfter = Math.min(...svid.chain.map(({ notAfter }) => notAfter));
     closeInTime(source, { socket, peer: verified, usage: "server", ownNotAfter, closing, ...how });
   }
   return socket;

@@ -7,14 +7,14 @@ import type { Unsubscribe } from "../source/live-state.ts";
 import { contextOf } from "../source/source-context.ts";
 import type { CloseReason, Closing } from "./closing.ts";
 import type { Peer } from "./peers.ts";
-import { isStillTrusted } from "./verify-peer.ts";
+import { isStillTrusted, isStillValid, peerNotAfter } from "./verify-peer.ts";
 
 export interface OpenConnection {
   readonly socket: TLSSocket;
   readonly peer: Peer;
   /** What the peer is. */
   readonly usage: "client" | "server";
-  /** Of the own SVID that it was made with. */
+  /** Of the own chain that it was made with: the first expiry in it. */
   readonly ownNotAfter: number;
   readonly closing: Closing;
   /** Lets what is under way end and begins nothing new; the connection is cut after the grace. Without: cut at once. */
@@ -103,9 +103,13 @@ class OpenConnections {
       connection.socket.destroy();
       return;
     }
-    const { peer, closing } = connection;
-    const isPeer = closing.reasons.has("peer-expired") && peer.leaf.notAfter <= now;
-    this.#close(entry, isPeer ? "peer-expired" : "own-expired");
+    const { peer, usage, closing, ownNotAfter } = connection;
+    const isOwn = closing.reasons.has("own-expired") && ownNotAfter <= now;
+    // What expired can be its authority, of which there is a newer certificate.
+    if (!isOwn && peerNotAfter(peer) <= now) isStillValid(this.#source, peer, usage, now);
+    if (isOwn) this.#close(entry, "own-expired");
+    else if (peerNotAfter(peer) <= now) this.#close(entry, "peer-expired");
+    else entry.dueAt = firstExpiry(connection);
   }
 
   #close(entry: Entry, reason: CloseReason): void {
@@ -150,7 +154,7 @@ class OpenConnections {
 
 function firstExpiry({ peer, ownNotAfter, closing: { reasons } }: OpenConnection): number {
   return Math.min(
-    reasons.has("peer-expired") ? peer.leaf.notAfter : Number.POSITIVE_INFINITY,
+    reasons.has("peer-expired") ? peerNotAfter(peer) : Number.POSITIVE_INFINITY,
     reasons.has("own-expired") ? ownNotAfter : Number.POSITIVE_INFINITY,
   );
 }

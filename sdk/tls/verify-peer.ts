@@ -6,8 +6,25 @@ import { WorkloadError } from "../errors.ts";
 import type { IdentitySource } from "../source/identity-source.ts";
 import type { Peer } from "./peers.ts";
 
-/** The authority that a peer's chain was verified under. */
-const anchors = new WeakMap<Peer, Certificate>();
+/** How a peer's chain was verified: leaf … authority. */
+const paths = new WeakMap<Peer, readonly Certificate[]>();
+
+/** When the first certificate of the peer's verified path expires, or has expired: the chain is not valid after that. */
+export function peerNotAfter(peer: Peer): number {
+  return Math.min(...(paths.get(peer) ?? [peer.leaf]).map(({ notAfter }) => notAfter));
+}
+
+/**
+ * Whether the peer's chain is valid now, maybe on another path than before: its authority can have been renewed.
+ */
+export function isStillValid(source: IdentitySource, peer: Peer, usage: "client" | "server", atMs: number): boolean {
+  try {
+    paths.set(peer, verifyX509Svid({ chain: peer.chain, bundles: source, atMs, usage }).path);
+    return true;
+  } catch {
+    return false;
+  }
+}
 
 /**
  * Verifies a peer's chain against the newest bundle of its own trust domain, then asks `authorize`. Fails closed when
@@ -28,8 +45,7 @@ export function verifyPeer(
   if (!decision.allow) throw new WorkloadError("ERR_PEER_UNAUTHORIZED", decision.reason, { reason: decision.code });
   if (leaf === undefined) throw new WorkloadError("ERR_PEER_UNAUTHORIZED", "the peer showed no certificate");
   const peer = { id: verified.id, leaf, chain: verified.chain };
-  const anchor = verified.path.at(-1);
-  if (anchor !== undefined) anchors.set(peer, anchor);
+  paths.set(peer, verified.path);
   return peer;
 }
 
@@ -38,15 +54,8 @@ export function verifyPeer(
  * distrust: it is judged as of its last moment.
  */
 export function isStillTrusted(source: IdentitySource, peer: Peer, usage: "client" | "server", nowMs: number): boolean {
-  const anchor = anchors.get(peer);
+  const anchor = paths.get(peer)?.at(-1);
   const authorities = source.get(peer.id.trustDomain)?.x509Authorities ?? [];
   if (anchor !== undefined && authorities.some(({ certificate }) => certificate.equals(anchor))) return true;
-  try {
-    const atMs = Math.min(nowMs, ...peer.chain.map(({ notAfter }) => notAfter));
-    const renewed = verifyX509Svid({ chain: peer.chain, bundles: source, atMs, usage }).path.at(-1);
-    if (renewed !== undefined) anchors.set(peer, renewed);
-    return true;
-  } catch {
-    return false;
-  }
+  return isStillValid(source, peer, usage, Math.min(nowMs, ...peer.chain.map(({ notAfter }) => notAfter)));
 }
