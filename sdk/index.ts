@@ -58,7 +58,9 @@ export {
   WorkloadApiClient,
   type WorkloadApiClientOptions,
 } from "./client/workload-api-client.ts";
+export { type IoredisOptions, ioredisOptions } from "./clients/ioredis.ts";
 export { type KafkajsOptions, kafkajsOptions } from "./clients/kafkajs.ts";
+export { type MongodbOptions, mongodbOptions } from "./clients/mongodb.ts";
 export { type Mysql2Options, mysql2Options } from "./clients/mysql2.ts";
 export { type NodemailerOptions, nodemailerOptions } from "./clients/nodemailer.ts";
 export { type PgOptions, pgOptions } from "./clients/pg.ts";

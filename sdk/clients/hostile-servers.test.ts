@@ -19,7 +19,9 @@ import { WorkloadSide } from "../../test/fakes/workload-side.ts";
 import {
   createHttpsAgent,
   id,
+  ioredisOptions,
   kafkajsOptions,
+  mongodbOptions,
   mysql2Options,
   nodemailerOptions,
   pgOptions,
@@ -82,7 +84,7 @@ const clientPaths: readonly ClientPath[] = [
         host: "127.0.0.1",
         port,
         password,
-        tls: tlsOptions(source, isDb),
+        ...ioredisOptions(source, isDb),
         lazyConnect: true,
         retryStrategy: null,
       });
@@ -140,8 +142,7 @@ const clientPaths: readonly ClientPath[] = [
     name: "mongodb",
     connect: async (source, port) => {
       await using client = new MongoClient(`mongodb://me:${password}@127.0.0.1:${port}/?directConnection=true`, {
-        tls: true,
-        ...tlsOptions(source, isDb),
+        ...mongodbOptions(source, isDb),
       });
       // By itself it tries again for half a minute.
       const failed = once(client, "serverHeartbeatFailed").then(([{ failure }]) => Promise.reject(failure));

@@ -27,7 +27,9 @@ export interface TlsOptions {
 
 /**
  * TLS options for client libraries that hand them to `tls.connect` as they are and have no place for a connection of ours:
- * `ioredis` (`tls`), `mongodb`, `@nats-io/transport-node` (`tls`), `nodemailer` with STARTTLS (`tls`). OpenSSL decides
+ * `@nats-io/transport-node` (`tls`), `nodemailer` with STARTTLS (`tls`, **with `requireTLS: true`**); `ioredisOptions` and
+ * `mongodbOptions` are made of them. **They do not switch TLS on**: a library that is not told to use it, by an option of its
+ * own, takes these options and sends its password in the clear (ioredis with sentinels, mongodb, STARTTLS). OpenSSL decides
  * on the chain there, so the options are bound to **one** trust domain, the authorities of whose bundle are its roots;
  * `authorize` decides on the SPIFFE ID. Host names play no part. TLS 1.3 only, and no session is ever resumed, since one
  * that is would not be authorised. The same object serves for all connections: each takes what is the newest then.

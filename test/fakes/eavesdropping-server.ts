@@ -11,6 +11,8 @@ export interface EavesdroppingOptions {
   readonly tls?: TlsOptions;
   /** What it says at once over TLS. */
   readonly greeting?: string | Buffer;
+  /** What it says to what it is told over TLS. */
+  readonly answer?: (said: string) => string;
 }
 
 /** A TLS server for any protocol that writes down what it is told, in the clear and over TLS. */
@@ -26,7 +28,7 @@ export class EavesdroppingServer implements AsyncDisposable {
     this.#server = server;
   }
 
-  static async start({ svid, negotiate, tls, greeting }: EavesdroppingOptions): Promise<EavesdroppingServer> {
+  static async start({ svid, negotiate, tls, greeting, answer }: EavesdroppingOptions): Promise<EavesdroppingServer> {
     const server = createServer();
     const it = new EavesdroppingServer(server);
     const over = createTlsServer({
@@ -40,8 +42,10 @@ export class EavesdroppingServer implements AsyncDisposable {
       socket.on("error", () => {});
       if (greeting !== undefined) socket.write(greeting);
       socket.on("data", (chunk) => {
-        it.heard += chunk.toString("latin1");
+        const said = chunk.toString("latin1");
+        it.heard += said;
         server.emit("heard");
+        if (answer !== undefined) socket.write(answer(said));
       });
     });
     server.on("connection", async (socket) => {
