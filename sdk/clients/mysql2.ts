@@ -1,5 +1,6 @@
 import type { Socket } from "node:net";
 import { checkAuthorize } from "../authorize.ts";
+import { knownOptions } from "../known-options.ts";
 import { workloadLimits } from "../limits.ts";
 import type { X509Source } from "../source/x509-source.ts";
 import type { VerifiedClientOptions } from "../tls/dial.ts";
@@ -37,11 +38,12 @@ export interface Mysql2Options {
  * goes to a server that was not verified against the bundle of its own trust domain and authorised. Host names play no
  * part. Leave `ssl` out: with it no connection comes about, since mysql2 has no place in it for a verifier of ours.
  *
- * @throws TypeError when `authorize` is missing. Connections fail with WorkloadError ERR_SOURCE_…; ServiceError
+ * @throws TypeError when `authorize` is missing or there is another option. Connections fail with WorkloadError ERR_SOURCE_…; ServiceError
  * ERR_CONNECT_FAILED, ERR_PEER_NOT_VERIFIED
  */
 export function mysql2Options(source: X509Source, options: VerifiedClientOptions): Mysql2Options {
   checkAuthorize(options, "mysql2Options");
+  knownOptions(options, ["authorize"], "mysql2Options");
   return {
     stream: ({ config }) => new MysqlSocket(source, options, config?.host ?? "localhost", Number(config?.port ?? 3306)),
     socketPath: "countersign: TLS over TCP",

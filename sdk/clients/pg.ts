@@ -1,5 +1,6 @@
 import type { Socket } from "node:net";
 import { checkAuthorize } from "../authorize.ts";
+import { knownOptions } from "../known-options.ts";
 import type { X509Source } from "../source/x509-source.ts";
 import type { VerifiedClientOptions } from "../tls/dial.ts";
 import { connectClient, readPlain, refusedTls } from "./connect.ts";
@@ -19,11 +20,12 @@ export interface PgOptions {
  * the bundle of its own trust domain and authorised. Host names play no part. Leave `ssl` and `sslmode` out: with them no
  * connection comes about. For pg's JavaScript client only: `pg.native` does not ask for streams.
  *
- * @throws TypeError when `authorize` is missing, or when NODE_PG_FORCE_NATIVE is set. Clients fail with WorkloadError
+ * @throws TypeError when `authorize` is missing or there is another option, or when NODE_PG_FORCE_NATIVE is set. Clients fail with WorkloadError
  * ERR_SOURCE_…; ServiceError ERR_CONNECT_FAILED, ERR_PEER_NOT_VERIFIED
  */
 export function pgOptions(source: X509Source, options: VerifiedClientOptions): PgOptions {
   checkAuthorize(options, "pgOptions");
+  knownOptions(options, ["authorize"], "pgOptions");
   if (process.env["NODE_PG_FORCE_NATIVE"] !== undefined) {
     throw new TypeError("pgOptions works with the JavaScript client of pg; NODE_PG_FORCE_NATIVE chooses another");
   }

@@ -4,6 +4,7 @@ import { checkLeaf, TrustDomain } from "../../spiffe/index.ts";
 import { createDomainContext, type DomainContextParts } from "../../transport/tls/index.ts";
 import { checkAuthorize, decide, trustDomainsOf } from "../authorize.ts";
 import { WorkloadError } from "../errors.ts";
+import { knownOptions } from "../known-options.ts";
 import type { IdentitySource } from "../source/identity-source.ts";
 import type { X509Source } from "../source/x509-source.ts";
 import type { VerifiedClientOptions } from "../tls/dial.ts";
@@ -44,6 +45,7 @@ export interface TlsOptions {
  */
 export function tlsOptions(source: X509Source, options: ClientTlsOptions): TlsOptions {
   checkAuthorize(options, "tlsOptions");
+  knownOptions(options, ["authorize", "trustDomain"], "tlsOptions");
   const { authorize, trustDomain: named = source.svid.id.trustDomain } = options;
   const trustDomain = typeof named === "string" ? TrustDomain.parse(named) : named;
   checkBinding(source, trustDomain, options);

@@ -1,6 +1,7 @@
 import type { Socket } from "node:net";
 import { CallCredentials, ChannelCredentials } from "@grpc/grpc-js";
 import { type Authorizer, checkAuthorize } from "../authorize.ts";
+import { knownOptions } from "../known-options.ts";
 import type { X509Source } from "../source/x509-source.ts";
 import { type Closing, type ClosingOptions, readClosing } from "../tls/closing.ts";
 import { dialVerified, type VerifiedClientOptions } from "../tls/dial.ts";
@@ -25,6 +26,7 @@ type SecureConnector = ReturnType<ChannelCredentials["_createSecureConnector"]>;
  */
 export function grpcChannelCredentials(source: X509Source, options: GrpcChannelOptions): ChannelCredentials {
   checkAuthorize(options, "grpcChannelCredentials");
+  knownOptions(options, ["authorize", "closeWhen", "closeGraceMs"], "grpcChannelCredentials");
   checkGrpcJs("grpcChannelCredentials");
   return new SourceChannelCredentials(source, options);
 }

@@ -35,7 +35,7 @@ export class SourceGrpcServer extends Server {
 
   constructor(source: X509Source, options: GrpcServerOptions) {
     super(options?.grpc);
-    const protocol = { factory: "createGrpcServer", alpnProtocols: ["h2"], allowsNoAlpn: false };
+    const protocol = { factory: "createGrpcServer", alpnProtocols: ["h2"], allowsNoAlpn: false, ownOption: "grpc" };
     const closing = readClosing(options ?? {}, protocol.factory);
     const plain = ServerCredentials.createInsecure();
     const shared = closing === undefined ? this.createConnectionInjector(plain) : undefined;

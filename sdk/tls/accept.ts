@@ -5,6 +5,7 @@ import type { X509Svid } from "../../spiffe/index.ts";
 import { createVerifiedTlsServer } from "../../transport/tls/index.ts";
 import { type Authorizer, checkAuthorize } from "../authorize.ts";
 import { callHook } from "../call-hook.ts";
+import { knownOptions } from "../known-options.ts";
 import { workloadLimits } from "../limits.ts";
 import { tell } from "../observer.ts";
 import type { IdentitySource } from "../source/identity-source.ts";
@@ -42,7 +43,11 @@ interface Protocol {
   readonly factory: string;
   readonly alpnProtocols: readonly string[];
   readonly allowsNoAlpn: boolean;
+  /** What its options have besides those of each server. */
+  readonly ownOption: string;
 }
+
+const serverOptions = ["authorize", "onRefused", "maxConnections", "closeWhen", "closeGraceMs"] as const;
 
 /** Lets what is under way on a connection end, and begins nothing new. */
 export type Retire = () => void;
@@ -51,16 +56,17 @@ export type Retire = () => void;
  * Puts mutual TLS 1.3 in front of a server: `take` gets the connections whose client was verified and authorised, and
  * nothing else of the server ever sees a TCP connection. It answers how to retire one, if its protocol can.
  *
- * @throws TypeError when `authorize` is missing or `closeWhen` unknown; WorkloadError ERR_SOURCE_… when the source has no identity
+ * @throws TypeError when `authorize` is missing, or `closeWhen` or an option unknown; WorkloadError ERR_SOURCE_… when the source has no identity
  */
 export function acceptVerified(
   server: Server,
   source: IdentitySource,
   options: VerifiedServerOptions,
-  { factory, ...alpn }: Protocol,
+  { factory, ownOption, ...alpn }: Protocol,
   take: (socket: TLSSocket) => Retire | undefined,
 ): void {
   checkAuthorize(options, factory);
+  knownOptions(options, [...serverOptions, ownOption], factory);
   const closing = readClosing(options, factory);
   const { observer } = contextOf(source);
   const { authorize, onRefused, maxConnections = workloadLimits.serverConnections.value } = options;

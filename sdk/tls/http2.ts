@@ -10,6 +10,7 @@ import {
   type ServerOptions,
 } from "node:http2";
 import { checkAuthorize } from "../authorize.ts";
+import { knownOptions } from "../known-options.ts";
 import type { X509Source } from "../source/x509-source.ts";
 import { acceptVerified, type VerifiedServerOptions } from "./accept.ts";
 import { type ClosingOptions, readClosing } from "./closing.ts";
@@ -36,7 +37,12 @@ export function createHttp2SecureServer(
   const server = createServer(options?.http2 ?? {}, handler);
   // node:http2 would read frames right from the TCP socket; it gets them from verified connections only.
   const readFrames = server.listeners("connection");
-  const protocol = { factory: "createHttp2SecureServer", alpnProtocols: ["h2"], allowsNoAlpn: false };
+  const protocol = {
+    factory: "createHttp2SecureServer",
+    alpnProtocols: ["h2"],
+    allowsNoAlpn: false,
+    ownOption: "http2",
+  };
   acceptVerified(server, source, options, protocol, (socket) => {
     let session: ServerHttp2Session | undefined;
     const remember = (made: ServerHttp2Session): void => {
@@ -72,6 +78,7 @@ export async function connectHttp2(
   options: ConnectHttp2Options,
 ): Promise<ClientHttp2Session> {
   checkAuthorize(options, "connectHttp2");
+  knownOptions(options, ["authorize", "closeWhen", "closeGraceMs", "http2", "signal"], "connectHttp2");
   const closing = readClosing(options, "connectHttp2");
   const url = new URL(authority);
   if (url.protocol !== "https:") throw new TypeError("connectHttp2 needs an https URL");

@@ -22,7 +22,7 @@ export function createHttpsServer(source: X509Source, options: HttpsServerOption
   // node:http would parse requests right from the TCP socket; it gets them from verified connections only.
   const parseRequests = server.listeners("connection");
   const requests = new Http1Requests(server);
-  const protocol = { factory: "createHttpsServer", alpnProtocols: ["http/1.1"], allowsNoAlpn: true };
+  const protocol = { factory: "createHttpsServer", alpnProtocols: ["http/1.1"], allowsNoAlpn: true, ownOption: "http" };
   acceptVerified(server, source, options, protocol, (socket) => {
     for (const parse of parseRequests) Reflect.apply(parse, server, [socket]);
     return () => requests.retire(socket);

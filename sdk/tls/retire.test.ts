@@ -18,6 +18,11 @@ import {
   createHttpsServer,
   createTlsServer,
   id,
+  kafkajsOptions,
+  mysql2Options,
+  nodemailerOptions,
+  pgOptions,
+  tlsOptions,
 } from "../index.ts";
 
 const host = "127.0.0.1";
@@ -214,6 +219,22 @@ describe("a connection that is to be closed", () => {
     await settle();
     assert.equal(clock.pendingTimers, idle);
     server.close();
+    await dispose();
+  });
+
+  it("is asked for where it is kept, by the right name", async () => {
+    const misspelt = { ...isWeb, closewhen: ["distrusted"] };
+    const servers = [
+      () => createGrpcServer(db.source, misspelt),
+      () => createHttpsServer(db.source, misspelt),
+      () => createHttp2SecureServer(db.source, misspelt),
+      () => createTlsServer(db.source, misspelt, () => {}),
+      () => grpcChannelCredentials(db.source, misspelt),
+    ];
+    for (const create of servers) assert.throws(create, /TypeError.*no option `closewhen`/);
+    const kept = { ...isDb, closeWhen: ["distrusted"] as const };
+    for (const options of [pgOptions, mysql2Options, kafkajsOptions, nodemailerOptions, tlsOptions])
+      assert.throws(() => options(web.source, kept), /TypeError.*no option `closeWhen`/);
     await dispose();
   });
 

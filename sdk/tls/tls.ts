@@ -1,6 +1,7 @@
 import { createServer, type Server } from "node:net";
 import type { TLSSocket } from "node:tls";
 import { checkAuthorize } from "../authorize.ts";
+import { knownOptions } from "../known-options.ts";
 import type { X509Source } from "../source/x509-source.ts";
 import { acceptVerified, type VerifiedServerOptions } from "./accept.ts";
 import { type ClosingOptions, readClosing } from "./closing.ts";
@@ -29,6 +30,7 @@ export function createTlsServer(
     factory: "createTlsServer",
     alpnProtocols: options?.alpnProtocols ?? [],
     allowsNoAlpn: true,
+    ownOption: "alpnProtocols",
   };
   acceptVerified(server, source, options, protocol, (socket) => {
     onConnection(socket);
@@ -59,6 +61,8 @@ export interface ConnectTlsOptions extends VerifiedClientOptions, ClosingOptions
  */
 export async function connectTls(source: X509Source, options: ConnectTlsOptions): Promise<TLSSocket> {
   checkAuthorize(options, "connectTls");
+  const names = ["authorize", "closeWhen", "closeGraceMs", "host", "port", "alpnProtocols", "signal"];
+  knownOptions(options, names, "connectTls");
   const closing = readClosing(options, "connectTls");
   const { authorize, host, port, alpnProtocols = [], signal } = options;
   return dialVerified(source, authorize, {
