@@ -1,6 +1,6 @@
 import { closeSync, existsSync, openSync, writeSync } from "node:fs";
 import { constants } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { systemClock } from "../../runtime/core/index.ts";
 import { createLogger, type HostLogger, handleSignals } from "../../runtime/host/index.ts";
 import type { CommandContext, Finish } from "../context.ts";
@@ -12,7 +12,7 @@ import { processIdentity } from "./processes.ts";
 import { type Program, runProgram } from "./program.ts";
 import { isOurFolder, makeFolder, removeFolder, runningWorlds, writeState } from "./state-folder.ts";
 import { stopBackground } from "./stop.ts";
-import { type DevWorld, startWorld } from "./world.ts";
+import { type DevWorld, serverSocketOf, startWorld } from "./world.ts";
 
 const readyFd = 3;
 
@@ -42,7 +42,9 @@ async function printEnvironment(plan: DevPlan, options: DevOptions, context: Com
     same?.endpoint ??
     (await startInBackground({ folder: makeFolder(context), flags, environment: withoutOurs(environment) }));
   if (same !== undefined) terminal.err("countersign dev: runs already");
-  terminal.out(`export SPIFFE_ENDPOINT_SOCKET=${quoted(endpoint)}\n# to stop it: countersign dev --stop`);
+  const serverSocket = serverSocketOf(dirname(endpoint.slice("unix://".length)));
+  terminal.out(`export SPIFFE_ENDPOINT_SOCKET=${quoted(endpoint)}`);
+  terminal.out(`export COUNTERSIGN_SERVER_SOCKET=${quoted(serverSocket)}\n# to stop it: countersign dev --stop`);
 }
 
 function flagsOf({ trustDomain, spiffeId, x509Ttl, entry }: DevOptions): readonly string[] {

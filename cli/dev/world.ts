@@ -10,6 +10,7 @@ import { loadServerConfig } from "../../server/index.ts";
 import { startOnHost } from "../../server/main.ts";
 import { type CommandChannel, withChannel } from "../connect.ts";
 import { createEntries, succeeded } from "../entry/mutations.ts";
+import { cliErrorSpecs } from "../errors.ts";
 import { CommandError, exitCodes } from "../exit-codes.ts";
 import { version } from "../version.ts";
 import type { DevPlan } from "./options.ts";
@@ -27,10 +28,15 @@ export interface DevWorld extends AsyncDisposable {
 const parent = "/countersign-dev/host";
 const readyWithinMs = 20_000;
 
-/** Resolves once this user's processes get their SVID. `folder`: for this user alone. */
+/** Where a world's operators call its server. */
+export function serverSocketOf(folder: string): string {
+  return join(folder, "server", "admin.sock");
+}
+
+/** Resolves once this user's processes get their SVIDs. `folder`: for this user alone. */
 export async function startWorld(plan: DevPlan, folder: string, logger: HostLogger, uid: number): Promise<DevWorld> {
   await using stack = new AsyncDisposableStack();
-  const socket = join(folder, "server", "admin.sock");
+  const socket = serverSocketOf(folder);
   const { server, adapters } = await openServer(plan, folder, socket, logger, uid);
   stack.use(adapters);
   stack.use(server);
@@ -44,7 +50,7 @@ export async function startWorld(plan: DevPlan, folder: string, logger: HostLogg
   ended.catch(() => {});
   const failed = Promise.race([server.failed, ended]);
   failed.catch(() => {});
-  await Promise.race([firstSvid(endpoint), failed]);
+  await Promise.race([ownSvids(endpoint, plan, uid), failed]);
   const parts = stack.move();
   return { endpoint, serverSocket: socket, failed, [Symbol.asyncDispose]: () => parts.disposeAsync() };
 }
@@ -112,8 +118,17 @@ async function register(channel: CommandChannel, { trustDomain, identities }: De
   return token.value;
 }
 
-/** This process is one of the user's: what it gets, the others get. */
-async function firstSvid(endpoint: string): Promise<void> {
+/** This process is one of the user's: what it gets, the others get. Entries arrive at the agent one after the other. */
+async function ownSvids(endpoint: string, { identities }: DevPlan, uid: number): Promise<void> {
+  const own = identities.filter(({ selectors }) =>
+    selectors.every(({ type, value }) => `${type}:${value}` === `unix:uid:${uid}`),
+  );
   await using client = WorkloadApiClient.create({ endpoint });
-  await client.fetchX509Context({ timeoutMs: readyWithinMs });
+  for await (const { svids } of client.watchX509Context({ signal: AbortSignal.timeout(readyWithinMs) })) {
+    if (svids.length >= own.length) return;
+  }
+  throw new CommandError(exitCodes.refused, "the identities did not come in time", {
+    code: "ERR_DEV_NOT_STARTED",
+    hint: cliErrorSpecs.ERR_DEV_NOT_STARTED.fix,
+  });
 }

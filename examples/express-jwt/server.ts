@@ -9,7 +9,7 @@ const app = express();
 app.use(bearerMiddleware(bundles, { audience: "orders", authorize: memberOf(svid.id.trustDomain) }));
 app.get("/", (request, response) => {
   const { id, expiresAt } = callerOf(request);
-  response.send(`hello ${id}, your token is good until ${new Date(expiresAt).toISOString()}`);
+  response.send(`hello ${id}, your token is good until ${new Date(expiresAt * 1000).toISOString()}`);
 });
 
 app.listen(Number(process.env["PORT"] ?? 8080), "127.0.0.1", () => console.log("ready"));

@@ -4,7 +4,7 @@ import { WorkloadError } from "../errors.ts";
 import { workloadLimits } from "../limits.ts";
 import { type Observer, tell } from "../observer.ts";
 import { type JwtSvid, readJwtSvids } from "./jwt-svid.ts";
-import type { SourceHealth } from "./live-state.ts";
+import { noAnswer, type SourceHealth } from "./live-state.ts";
 
 export interface JwtRequest {
   /** Sorted, without repetition. */
@@ -92,7 +92,7 @@ export class JwtRenewal {
       options.signal?.throwIfAborted();
       if (!timeUp.signal.aborted) throw error;
       const message = `no JWT-SVID for ${request.audience.join(", ")} came within ${options.timeoutMs} ms`;
-      throw new WorkloadError("ERR_SOURCE_TIMEOUT", message, { cause: this.#lastProblem });
+      throw new WorkloadError("ERR_SOURCE_TIMEOUT", message, { cause: this.#lastProblem ?? noAnswer() });
     } finally {
       timer.cancel();
     }

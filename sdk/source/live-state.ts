@@ -29,6 +29,12 @@ interface LiveStateOptions<State> {
   readonly isSame: (state: State, last: State) => boolean;
 }
 
+/** An agent holds a refusal for a moment, since an entry may be on its way. */
+export function noAnswer(): WorkloadError {
+  const message = "the Workload API has not answered yet; is there an entry for this process?";
+  return new WorkloadError("ERR_WORKLOAD_API_UNAVAILABLE", message);
+}
+
 /**
  * The newest state of one stream of the Workload API. An outage changes nothing, a denial withdraws the state
  * (SPIFFE_Workload_API §4.4, §13.5), and an update that is not legal is discarded.
@@ -75,7 +81,9 @@ export class LiveState<State> {
     return new Promise((resolve, reject) => {
       const timer = this.#options.clock.setTimer(timeoutMs, () => {
         const message = `no ${this.#options.what} came within ${timeoutMs} ms`;
-        settle(() => reject(new WorkloadError("ERR_SOURCE_TIMEOUT", message, { cause: this.#lastProblem })));
+        settle(() =>
+          reject(new WorkloadError("ERR_SOURCE_TIMEOUT", message, { cause: this.#lastProblem ?? noAnswer() })),
+        );
       });
       const onAbort = (): void => settle(() => reject(signal?.reason));
       const stopListening = this.onChange(() => {

@@ -41,7 +41,7 @@ export const transportErrors: ErrorTable<
   ERR_PEER_NOT_VERIFIED: {
     status: "unavailable",
     meaning: "The other side did not prove the identity that is expected of it; nothing was sent to it.",
-    fix: "check address, trust domain and bundle; a wrong or impostor server looks like this too",
+    fix: "the cause says which: an identity that `authorize` does not accept, or one that does not verify (check address, trust domain and bundle); an impostor looks like this too",
   },
   ERR_TOO_MANY_STREAMS: {
     status: "resourceExhausted",

@@ -101,6 +101,7 @@ describe("countersign dev", () => {
       printed="$(countersign dev --env --x509-ttl 10s 2>/dev/null)"
       eval "$printed"
       echo "$printed"
+      countersign entry count --output json
       countersign api fetch x509
       echo "again $(countersign dev --env --x509-ttl 10s)"
       SPIFFE_ENDPOINT_SOCKET=unix:///run/other.sock countersign dev --stop
@@ -109,8 +110,10 @@ describe("countersign dev", () => {
     assert.equal(code, 0, stderr);
     const lines = stdout.split("\n");
     assert.match(lines[0] ?? "", /^export SPIFFE_ENDPOINT_SOCKET=unix:\/\/\/.*\/agent\.sock$/);
-    assert.equal(lines[1], "# to stop it: countersign dev --stop");
-    assert.match(lines[2] ?? "", /^SPIFFE ID +: spiffe:\/\/dev\.example\//);
+    assert.match(lines[1] ?? "", /^export COUNTERSIGN_SERVER_SOCKET=\/.*\/admin\.sock$/);
+    assert.equal(lines[2], "# to stop it: countersign dev --stop");
+    assert.equal(lines[3], '{"count":2}', "of the agent and of the user");
+    assert.match(lines[4] ?? "", /^SPIFFE ID +: spiffe:\/\/dev\.example\//);
     assert.ok(stdout.includes(`again ${lines[0]}`), "another one was started");
     assert.match(stderr, /runs already\nnothing stopped: .*other\.sock.*\nstopped: unix:/);
     const pid = Number(/"pid":(\d+)/.exec(stdout)?.[1]);
