@@ -124,8 +124,14 @@ async function ownSvids(endpoint: string, { identities }: DevPlan, uid: number):
     selectors.every(({ type, value }) => `${type}:${value}` === `unix:uid:${uid}`),
   );
   await using client = WorkloadApiClient.create({ endpoint });
-  for await (const { svids } of client.watchX509Context({ signal: AbortSignal.timeout(readyWithinMs) })) {
-    if (svids.length >= own.length) return;
+  const late = new AbortController();
+  const timer = systemClock.setTimer(readyWithinMs, () => late.abort());
+  try {
+    for await (const { svids } of client.watchX509Context({ signal: late.signal })) {
+      if (svids.length >= own.length) return;
+    }
+  } finally {
+    timer.cancel();
   }
   throw new CommandError(exitCodes.refused, "the identities did not come in time", {
     code: "ERR_DEV_NOT_STARTED",
