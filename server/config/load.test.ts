@@ -133,7 +133,7 @@ health_checks: { listener_enabled: true, bind_port: 0 }
       );
     }
     assert.ok(problems.some((problem) => problem.startsWith(`${path}:1:1|trust_domain|`)));
-    assert.ok(problems.some((problem) => problem.startsWith(`${path}:5:1|admin_ids|0: `)));
+    assert.ok(problems.some((problem) => problem.startsWith(`${path}:5:13|admin_ids|0: `)));
   });
 
   it("names a file that cannot be read, and a socket path that is too long", async () => {
