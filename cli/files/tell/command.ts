@@ -15,12 +15,14 @@ export interface CommandOptions {
 
 /**
  * A command that is run when files change, on this process's streams; one that still runs gets the renewal signal
- * instead. When it ends by itself it is run again at the next change, not before.
+ * instead. When it ends by itself it is run again at the next change, not before; when it ends of our own signal, as one
+ * does that has not come to handling it, at once: it was to have the new files, and has them then.
  */
 export class Command implements Tell {
   readonly #options: CommandOptions;
   #child: ChildProcess | undefined;
   #ended: Promise<void> = Promise.resolve();
+  #isClosing = false;
 
   constructor(options: CommandOptions) {
     this.#options = options;
@@ -37,6 +39,7 @@ export class Command implements Tell {
   }
 
   async close(): Promise<void> {
+    this.#isClosing = true;
     const child = this.#child;
     if (child === undefined) return;
     if (!child.kill("SIGTERM")) return this.#leave(child);
@@ -57,7 +60,7 @@ export class Command implements Tell {
   }
 
   #start(): void {
-    const { program, args, environment, logger } = this.#options;
+    const { program, args, environment, logger, renewSignal } = this.#options;
     const child = spawn(program, [...args], { stdio: "inherit", env: environment });
     this.#child = child;
     this.#ended = new Promise((resolve) => {
@@ -75,6 +78,7 @@ export class Command implements Tell {
         const fields = { command: program, ...(code === null ? { signal } : { exit_code: code }) };
         logger[code === 0 ? "info" : "warn"](fields, "the command has ended");
         over();
+        if (signal !== null && signal === renewSignal && !this.#isClosing) this.#start();
       });
     });
     if (child.pid !== undefined) logger.info({ command: program, pid: child.pid }, "started the command");

@@ -160,6 +160,20 @@ describe("a command", () => {
     assert.match(log.lines.at(-1) ?? "", /the command has ended .*"signal":"SIGTERM"/);
   });
 
+  it("that our signal ends, since it does not handle it yet, is run again at once", async () => {
+    const log = keptLog();
+    const command = new Command({
+      ...{ program: "/bin/sh", args: ["-c", "while :; do sleep 0.02; done"], renewSignal: "SIGHUP", environment: {} },
+      ...{ clock: systemClock, logger: log.logger },
+    });
+    command.changed();
+    command.changed();
+    await log.until("started the command", 2);
+    await command.close();
+    assert.match(log.lines.at(-1) ?? "", /the command has ended .*"signal":"SIGTERM"/);
+    assert.equal(log.lines.filter((line) => line.startsWith("started")).length, 2);
+  });
+
   it("that cannot be run is said, and tried again at the next change", async () => {
     const log = keptLog();
     const command = new Command({
