@@ -91,14 +91,14 @@ async function runHere(
       return 0;
     }
     if (stoppedBy !== undefined) return 128 + constants.signals[stoppedBy];
-    // From here on signals are the program's.
-    removeHandlers();
     const program = runProgram({
       command: [file, ...args],
       environment: environmentOf(world, context),
       isOnTerminal: process.stdin.isTTY,
       onUnsignalled: ({ message }) => context.terminal.err(printable(`countersign dev: not signalled: ${message}`)),
     });
+    // From here on signals are the program's, and its alone.
+    removeHandlers();
     return await endOf(program, world, context);
   } finally {
     removeHandlers();

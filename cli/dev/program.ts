@@ -28,8 +28,11 @@ export function runProgram({
   isOnTerminal,
   onUnsignalled,
 }: ProgramOptions): Program {
+  // Before it runs: it may be told to end as soon as it says its first word, and that must not end us alone.
+  const started: { child?: ChildProcess } = {};
+  const removeHandlers = passSignals((signal) => started.child?.kill(signal), isOnTerminal);
   const child = spawn(file, args, { stdio: "inherit", env: environment });
-  const removeHandlers = passSignals(child, isOnTerminal);
+  started.child = child;
   let failure: Error | undefined;
   const ended = new Promise<number>((resolve) => {
     // Each signal that cannot be sent is an `error` of its own, and one without a listener is thrown.
@@ -49,10 +52,10 @@ export function runProgram({
   };
 }
 
-function passSignals(child: ChildProcess, isOnTerminal: boolean): () => void {
+function passSignals(pass: (signal: NodeJS.Signals) => void, isOnTerminal: boolean): () => void {
   const handlers = passedOn.map((signal) => {
     const comesByItself = isOnTerminal && (signal === "SIGINT" || signal === "SIGQUIT");
-    const handler = (): void => void (comesByItself || child.kill(signal));
+    const handler = (): void => void (comesByItself || pass(signal));
     process.on(signal, handler);
     return () => process.off(signal, handler);
   });

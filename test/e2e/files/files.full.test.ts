@@ -1,3 +1,4 @@
+// needs: time; budget: 240; waits
 import assert from "node:assert/strict";
 import { readdirSync, readFileSync, realpathSync, rmSync } from "node:fs";
 import { get } from "node:http";

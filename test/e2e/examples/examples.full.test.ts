@@ -1,3 +1,4 @@
+// needs: time; budget: 240; waits
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
 import { freePort, startExample } from "../../env/examples.ts";
