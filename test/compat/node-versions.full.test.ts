@@ -50,7 +50,7 @@ function emit(files: readonly string[]): void {
 
 /** Beside the emitted code: what it reads. */
 function furnish(): void {
-  const read = ["test/{vectors,fixtures}/**/*.{json,pem,der}", "proto/**/*.proto", "docs/sdk-events.md"];
+  const read = ["test/{vectors,fixtures}/**/*.{json,pem,der}", "proto/**/*.proto"];
   for (const file of read.flatMap((pattern) => globSync(pattern, { cwd: repository }))) {
     mkdirSync(dirname(join(out, file)), { recursive: true });
     cpSync(join(repository, file), join(out, file));
