@@ -30,6 +30,14 @@ describe("entries on real sockets", () => {
   const create = (...entries: readonly Entry[]) =>
     world.admin.unary(entryService.BatchCreateEntry, { entries: [...entries] });
 
+  it("gives the entries of a batch ids in the batch's order, so that the first is a workload's default", async () => {
+    const { results } = await create(...Array.from({ length: 20 }, (_, index) => draft(`/order/${index}`)));
+    const ids = results.map(({ entry }) => entry?.id ?? "");
+    assert.equal(new Set(ids).size, 20);
+    assert.deepEqual(ids, [...ids].sort());
+    await world.admin.unary(entryService.BatchDeleteEntry, { ids });
+  });
+
   it("creates, reads, changes and deletes, item by item, with a status each", async () => {
     const { results } = await create(
       draft("/crud/a", { id: "crud-a", dns_names: ["b.test", "a.test"], hint: "h", additional_attributes: {} }),
