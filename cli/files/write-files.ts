@@ -1,5 +1,5 @@
-import { mkdir } from "node:fs/promises";
 import { type Clock, systemClock, systemRandom } from "../../runtime/core/index.ts";
+import { ensureFolder } from "../../runtime/host/ensure-folder.ts";
 import {
   createLogger,
   daemonExitCodes,
@@ -48,7 +48,7 @@ export async function writeFiles(
   const socket = config.endpoint ?? options.defaultSocket;
   try {
     await withWorkloadErrors(socket, "--socket or agent_address", async () => {
-      await mkdir(config.folder, { recursive: true, mode: 0o755 });
+      ensureFolder(config.folder, 0o755);
       await (await openRoot(config.folder)).handle.close();
       await using client = WorkloadApiClient.create({ endpoint: endpointOf(socket) });
       if (config.isOnce)

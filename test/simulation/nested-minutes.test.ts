@@ -1,25 +1,11 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import type { CoreConfig } from "../../server/core.ts";
 import { verifyX509Svid } from "../../spiffe/index.ts";
 import { FakeClock } from "../fakes/fake-clock.ts";
-import { exampleTrustDomain } from "../fakes/server-values.ts";
-import { NestedServer } from "./nested-server.ts";
+import { NestedServer, nestedConfig } from "./nested-server.ts";
 
 const svidTtl = 15;
-const config: CoreConfig = {
-  trustDomain: exampleTrustDomain,
-  adminIds: [],
-  ttls: { agent: svidTtl, x509Svid: svidTtl, jwtSvid: svidTtl, ca: 90 },
-  caKeyType: "ec-p256",
-  jwtKeyType: "ec-p256",
-  caSubject: undefined,
-  jwtIssuer: undefined,
-  auditLog: false,
-  rateLimits: "off",
-  pruneNodes: undefined,
-  nodeAttestors: { joinToken: true, x509pop: undefined },
-};
+const config = nestedConfig({ agent: svidTtl, x509Svid: svidTtl, jwtSvid: svidTtl, ca: 90 });
 
 describe("three servers under one another, CAs of 90 s and SVIDs of 15 s", () => {
   it("give every SVID nearly the life it is to have, through the turns of the CAs above", async () => {

@@ -1,25 +1,11 @@
 // needs: time; budget: 400
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import type { CoreConfig } from "../../server/core.ts";
 import { verifyJwtSvid, verifyX509Svid } from "../../spiffe/index.ts";
 import { FakeClock } from "../fakes/fake-clock.ts";
-import { exampleTrustDomain } from "../fakes/server-values.ts";
-import { NestedServer } from "./nested-server.ts";
+import { NestedServer, nestedConfig } from "./nested-server.ts";
 
-const config: CoreConfig = {
-  trustDomain: exampleTrustDomain,
-  adminIds: [],
-  ttls: { agent: 3_600, x509Svid: 3_600, jwtSvid: 300, ca: 86_400 },
-  caKeyType: "ec-p256",
-  jwtKeyType: "ec-p256",
-  caSubject: undefined,
-  jwtIssuer: undefined,
-  auditLog: false,
-  rateLimits: "off",
-  pruneNodes: undefined,
-  nodeAttestors: { joinToken: true, x509pop: undefined },
-};
+const config = nestedConfig({ agent: 3_600, x509Svid: 3_600, jwtSvid: 300, ca: 86_400 });
 const days = 30;
 const hourMs = 3_600_000;
 /** Of the day on which the root's authority is tainted and, an hour later, revoked. */

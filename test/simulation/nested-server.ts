@@ -18,6 +18,24 @@ import type { FakeClock } from "../fakes/fake-clock.ts";
 import { testKey } from "../fakes/fixture-keys.ts";
 import { generateKeyAtOnce } from "../fakes/keys.ts";
 import { seededRandom } from "../fakes/seeded-random.ts";
+import { exampleTrustDomain } from "../fakes/server-values.ts";
+
+/** Everything but the lives. */
+export function nestedConfig(ttls: CoreConfig["ttls"]): CoreConfig {
+  return {
+    trustDomain: exampleTrustDomain,
+    adminIds: [],
+    ttls,
+    caKeyType: "ec-p256",
+    jwtKeyType: "ec-p256",
+    caSubject: undefined,
+    jwtIssuer: undefined,
+    auditLog: false,
+    rateLimits: "off",
+    pruneNodes: undefined,
+    nodeAttestors: { joinToken: true, x509pop: undefined },
+  };
+}
 
 /** A server on virtual time, under another one or at the top. */
 export class NestedServer implements AsyncDisposable {

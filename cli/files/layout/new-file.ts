@@ -35,15 +35,6 @@ export async function writeNewFile({ path, content, mode, owner }: NewFile): Pro
   }
 }
 
-export async function syncFolder(path: string): Promise<void> {
-  const folder = await open(path, constants.O_RDONLY | constants.O_DIRECTORY);
-  try {
-    await folder.sync();
-  } finally {
-    await folder.close();
-  }
-}
-
 export async function exists(path: string): Promise<boolean> {
   try {
     await lstat(path);

@@ -1,8 +1,9 @@
 import { mkdtemp, readdir, readlink, rename, rm, symlink } from "node:fs/promises";
 import { basename, join } from "node:path";
+import { syncFolder } from "../../../runtime/host/replace-file.ts";
 import type { OutputFile } from "../content.ts";
 import type { FileChanges, Layout } from "./layout.ts";
-import { exists, isMissing, type Owner, syncFolder, writeNewFile } from "./new-file.ts";
+import { exists, isMissing, type Owner, writeNewFile } from "./new-file.ts";
 import { type OpenFolder, openBelow, openRoot, ownerToKeep } from "./open-folder.ts";
 
 const current = "..data";
