@@ -2,6 +2,7 @@ import { createServer, type RequestListener, type Server, type ServerOptions } f
 import { checkAuthorize } from "../authorize.ts";
 import type { X509Source } from "../source/x509-source.ts";
 import { acceptVerified, type VerifiedServerOptions } from "./accept.ts";
+import { readClosing } from "./closing.ts";
 import { Http1Requests } from "./http1-requests.ts";
 
 export interface HttpsServerOptions extends VerifiedServerOptions {
@@ -21,11 +22,12 @@ export function createHttpsServer(source: X509Source, options: HttpsServerOption
   const server = createServer(options?.http ?? {}, handler);
   // node:http would parse requests right from the TCP socket; it gets them from verified connections only.
   const parseRequests = server.listeners("connection");
-  const requests = new Http1Requests(server);
+  // Counting what is under way costs each request a little: only where a connection may have to be retired.
+  const requests = readClosing(options ?? {}, "createHttpsServer") && new Http1Requests(server);
   const protocol = { factory: "createHttpsServer", alpnProtocols: ["http/1.1"], allowsNoAlpn: true, ownOption: "http" };
   acceptVerified(server, source, options, protocol, (socket) => {
     for (const parse of parseRequests) Reflect.apply(parse, server, [socket]);
-    return () => requests.retire(socket);
+    return requests && (() => requests.retire(socket));
   });
   return server;
 }
