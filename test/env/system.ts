@@ -1,4 +1,5 @@
 /** A server and agents as real processes on temporary directories; ended and removed with `await using`. */
+import { randomInt } from "node:crypto";
 import { chmodSync, mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -56,6 +57,11 @@ export class System implements AsyncDisposable {
   #address = "";
   readonly #serverOptions: ServerOptions;
   readonly #isPolled: boolean;
+  /**
+   * A loopback address of its own. On 127.0.0.1 a connection that anybody else opens or closed a minute ago may have the
+   * port while the server is down, and the server could not come back.
+   */
+  readonly #host = `127.${[0, 0, 0].map(() => randomInt(1, 255)).join(".")}`;
   readonly #agents = new Set<Running>();
 
   private constructor(options: ServerOptions) {
@@ -89,7 +95,7 @@ export class System implements AsyncDisposable {
 
   /** Starts the server (again) on the same address and data. */
   async startServer(polled = this.#isPolled): Promise<Running> {
-    const { settings = {}, flags = [], bind = "127.0.0.1:0" } = this.#serverOptions;
+    const { settings = {}, flags = [], bind = `${this.#host}:0` } = this.#serverOptions;
     const spawn = { ...this.#serverOptions.spawn, ...(polled ? { launcher: launcherWithoutSync } : {}) };
     const config = join(this.folder, "server.yaml");
     writeFileSync(config, yamlOf(settings));

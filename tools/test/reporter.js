@@ -1,4 +1,4 @@
-// The whole story of each failure, the slowest files, and the counts for the runner in the last line.
+// The whole story of each failure, the slowest files, and for the runner the failures once more and the counts.
 import { relative } from "node:path";
 
 export default async function* reporter(source) {
@@ -11,12 +11,18 @@ export default async function* reporter(source) {
       const problem = event.type === "test:fail" ? failureOf(event.data) : skipOf(event.data);
       if (problem !== undefined) counts.failed += 1;
       else if (event.type === "test:pass" && event.data.details?.type !== "suite") counts.passed += 1;
-      if (problem !== undefined) yield `\n✖ ${nameOf(event.data)}: ${event.data.name}\n${indent(problem)}\n`;
+      if (problem !== undefined) yield* failed(`${nameOf(event.data)}: ${event.data.name}`, problem);
     }
   }
   const slow = [...files].sort((left, right) => right[1] - left[1]).slice(0, 5);
   yield `slowest: ${slow.map(([file, ms]) => `${file} ${(ms / 1000).toFixed(1)} s`).join(", ")}\n`;
   yield `#counts ${counts.passed} ${counts.failed}\n`;
+}
+
+/** Where it happens, and for the runner, which says it again at the end: nobody should have to look for it in the middle. */
+function* failed(name, problem) {
+  yield `\n✖ ${name}\n${indent(problem)}\n`;
+  yield `#failure ${JSON.stringify({ name, problem })}\n`;
 }
 
 /** The error's text; `undefined` for a parent that failed only because a subtest did. */

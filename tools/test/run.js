@@ -22,9 +22,10 @@ export async function run({ full, only }) {
         continue;
       }
       const result = await runSuite(suite, write);
-      total.passed += result.passed;
-      total.failed += result.failed;
+      total.passed += result.counts.passed;
+      total.failed += result.counts.failed;
       failures.push(...result.problems.map((problem) => `${suite.name}: ${problem}`));
+      failures.push(...result.failures.map(({ name, problem }) => `${name}\n${head(problem)}`));
     }
   };
   await runAll(
@@ -72,7 +73,7 @@ async function runSuite(suite, write) {
   chmodSync(scratch, 0o755);
   const started = performance.now();
   say(`\n── ${suite.name} (${suite.files.length} file(s), budget ${suite.budget} s)\n`);
-  const { counts, code, timedOut } = await spawnTests(suite, runId, scratch, say);
+  const { counts, failures, code, timedOut } = await spawnTests(suite, runId, scratch, say);
   const seconds = (performance.now() - started) / 1000;
   const problems = [];
   if (timedOut) problems.push(`over its budget of ${suite.budget} s`);
@@ -82,7 +83,7 @@ async function runSuite(suite, write) {
   rmSync(scratch, { recursive: true, force: true });
   say(`── ${suite.name}: ${counts.passed} passed, ${counts.failed} failed in ${seconds.toFixed(1)} s\n`);
   show(held.join(""));
-  return { ...counts, problems };
+  return { counts, failures, problems };
 }
 
 /** Half of what a small test file costs is the compiling of what it imports, and most files import the same. */
@@ -107,10 +108,14 @@ function spawnTests(suite, runId, scratch, say) {
     },
   );
   let counts = { passed: 0, failed: 1 };
+  const failures = [];
   createInterface({ input: child.stdout }).on("line", (line) => {
-    const match = /^#counts (\d+) (\d+)$/.exec(line);
-    if (match === null) say(`${line}\n`);
-    else counts = { passed: Number(match[1]), failed: Number(match[2]) };
+    const [, kind, text] = /^#(counts|failure) (.*)$/.exec(line) ?? [];
+    if (kind === "counts") {
+      const [passed, failed] = text.split(" ").map(Number);
+      counts = { passed, failed };
+    } else if (kind === "failure") failures.push(JSON.parse(text));
+    else say(`${line}\n`);
   });
   return new Promise((resolve) => {
     let timedOut = false;
@@ -120,7 +125,7 @@ function spawnTests(suite, runId, scratch, say) {
     }, suite.budget * 1000);
     child.on("close", (code) => {
       clearTimeout(timer);
-      resolve({ counts, code, timedOut });
+      resolve({ counts, failures, code, timedOut });
     });
   });
 }
@@ -146,6 +151,15 @@ function treeState() {
   } catch {
     return "not a git checkout";
   }
+}
+
+/** Enough of a failure's text to know it by. */
+function head(problem) {
+  return problem
+    .split("\n")
+    .slice(0, 30)
+    .map((line) => `    ${line}`)
+    .join("\n");
 }
 
 function report(leftOut, failures, total) {

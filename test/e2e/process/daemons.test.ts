@@ -9,16 +9,16 @@ import { countersign, startCountersign } from "../../env/processes.ts";
 import { agentIdOf } from "../../env/raw-agent.ts";
 import { System } from "../../env/system.ts";
 
-function portOf(system: System): number {
-  return Number(system.address.split(":").at(-1));
+function addressOf(system: System): { readonly host: string; readonly port: number } {
+  const [host = "", port] = system.address.split(":");
+  return { host, port: Number(port) };
 }
 
 /** What a TLS client got to see: the protocol agreed on, or why not. */
-function handshake(port: number, options: Readonly<Record<string, unknown>>): Promise<string> {
+function handshake(system: System, options: Readonly<Record<string, unknown>>): Promise<string> {
   return new Promise((resolve) => {
     const socket = connectTls({
-      host: "127.0.0.1",
-      port,
+      ...addressOf(system),
       rejectUnauthorized: false,
       ALPNProtocols: ["h2"],
       ...options,
@@ -127,11 +127,11 @@ describe("the daemons as processes", () => {
 
   it("speak TLS 1.3 only and never resume a session", async () => {
     await using system = await System.start();
-    assert.equal(await handshake(portOf(system), {}), "TLSv1.3");
-    assert.match(await handshake(portOf(system), { maxVersion: "TLSv1.2" }), /^refused/);
-    assert.match(await handshake(portOf(system), { ALPNProtocols: ["http/1.1"] }), /^refused|TLSv1.3/);
+    assert.equal(await handshake(system, {}), "TLSv1.3");
+    assert.match(await handshake(system, { maxVersion: "TLSv1.2" }), /^refused/);
+    assert.match(await handshake(system, { ALPNProtocols: ["http/1.1"] }), /^refused|TLSv1.3/);
     // OpenSSL hands out sessions all the same; offering one back must lead to a full handshake.
-    const options = { host: "127.0.0.1", port: portOf(system), rejectUnauthorized: false, ALPNProtocols: ["h2"] };
+    const options = { ...addressOf(system), rejectUnauthorized: false, ALPNProtocols: ["h2"] };
     const session = await new Promise<Buffer | undefined>((resolve) => {
       const socket = connectTls(options);
       socket.once("session", resolve).once("secureConnect", () => setTimeout(() => resolve(undefined), 1_000));
@@ -155,7 +155,7 @@ describe("the daemons as processes", () => {
     const seen: Buffer[] = [];
     // Between agent and impostor: everything the agent says is recorded, though encrypted.
     const relay = createServer((client) => {
-      const upstream = connect(portOf(impostor), "127.0.0.1");
+      const upstream = connect(addressOf(impostor));
       client.on("data", (chunk: Buffer) => seen.push(chunk));
       client.pipe(upstream).pipe(client);
       client.on("error", () => upstream.destroy());
