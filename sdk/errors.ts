@@ -14,45 +14,6 @@ export type WorkloadErrorCode =
   | "ERR_PLAIN_HTTP"
   | "ERR_BEARER_MISSING";
 
-/** What is known beside code and message. */
-export interface WorkloadErrorOptions {
-  /** The error underneath. */
-  readonly cause?: unknown;
-  /** gRPC status number of the Workload API's answer. */
-  readonly grpcStatus?: number;
-  /** ErrorInfo reason of the Workload API's answer, when it gave one: why exactly. */
-  readonly reason?: string;
-  /** What to do about it, when the agent said so. */
-  readonly fix?: string;
-}
-
-/**
- * `message` never holds key material or tokens.
- *
- * `grpcStatus`, `reason` and `fix` are set when the error is an answer of the Workload API.
- */
-export class WorkloadError extends Error {
-  /** Always `WorkloadError`. */
-  override readonly name = "WorkloadError";
-  /** What happened; stable, so switch on it and not on the message. */
-  readonly code: WorkloadErrorCode;
-  /** gRPC status number of the Workload API's answer. */
-  readonly grpcStatus: number | undefined;
-  /** ErrorInfo reason of the Workload API's answer, or the code of the authoriser that refused. */
-  readonly reason: string | undefined;
-  /** What to do about it, when the agent said so. */
-  readonly fix: string | undefined;
-
-  /** `message` and `options` must hold no key material and no token. */
-  constructor(code: WorkloadErrorCode, message: string, options: WorkloadErrorOptions = {}) {
-    super(message, options.cause === undefined ? undefined : { cause: options.cause });
-    this.code = code;
-    this.grpcStatus = options.grpcStatus;
-    this.reason = options.reason;
-    this.fix = options.fix;
-  }
-}
-
 /** Code → meaning and fix, for docs/errors.md. */
 export const workloadErrorSpecs: Readonly<
   Record<WorkloadErrorCode, { readonly meaning: string; readonly fix: string }>
@@ -111,3 +72,42 @@ export const workloadErrorSpecs: Readonly<
     fix: "send `Authorization: Bearer <JWT-SVID>`; `withJwtSvid` does",
   },
 };
+
+/** What is known beside code and message. */
+export interface WorkloadErrorOptions {
+  /** The error underneath. */
+  readonly cause?: unknown;
+  /** gRPC status number of the Workload API's answer. */
+  readonly grpcStatus?: number;
+  /** ErrorInfo reason of the Workload API's answer, when it gave one: why exactly. */
+  readonly reason?: string;
+  /** What to do about it, where more is known than the code says. */
+  readonly fix?: string;
+}
+
+/**
+ * `message` never holds key material or tokens.
+ *
+ * `grpcStatus` is set when the error is an answer of the Workload API.
+ */
+export class WorkloadError extends Error {
+  /** Always `WorkloadError`. */
+  override readonly name = "WorkloadError";
+  /** What happened; stable, so switch on it and not on the message. */
+  readonly code: WorkloadErrorCode;
+  /** gRPC status number of the Workload API's answer. */
+  readonly grpcStatus: number | undefined;
+  /** ErrorInfo reason of the Workload API's answer, or the code of the authoriser that refused. */
+  readonly reason: string | undefined;
+  /** What to do about it: what the agent said, else what there is to say about the code. Never empty. */
+  readonly fix: string;
+
+  /** `message` and `options` must hold no key material and no token. */
+  constructor(code: WorkloadErrorCode, message: string, options: WorkloadErrorOptions = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.code = code;
+    this.grpcStatus = options.grpcStatus;
+    this.reason = options.reason;
+    this.fix = options.fix || workloadErrorSpecs[code].fix;
+  }
+}

@@ -235,10 +235,13 @@ export class SpiffeError extends Error {
   override readonly name = "SpiffeError";
   /** What is wrong; stable, so switch on it and not on the message. */
   readonly code: SpiffeErrorCode;
+  /** What to do about it. */
+  readonly fix: string;
 
   /** `message` must quote nothing secret. */
   constructor(code: SpiffeErrorCode, message: string, options?: { readonly cause?: unknown }) {
     super(message, options);
     this.code = code;
+    this.fix = spiffeErrorSpecs[code].fix;
   }
 }

@@ -9,22 +9,18 @@ export async function withWorkloadApi<Result>(
   use: (client: WorkloadApiClient) => Promise<Result>,
   flag = "--socket",
 ): Promise<Result> {
-  return withWorkloadErrors(socket, flag, async () => {
+  return withWorkloadErrors(flag, async () => {
     await using client = WorkloadApiClient.create({ endpoint: endpointOf(socket) });
     return await use(client);
   });
 }
 
 /** As above, with a client of the caller's own. */
-export async function withWorkloadErrors<Result>(
-  socket: string,
-  flag: string,
-  act: () => Promise<Result>,
-): Promise<Result> {
+export async function withWorkloadErrors<Result>(flag: string, act: () => Promise<Result>): Promise<Result> {
   try {
     return await act();
   } catch (error) {
-    throw error instanceof WorkloadError ? asCommandError(error, socket, flag) : error;
+    throw error instanceof WorkloadError ? asCommandError(error, flag) : error;
   }
 }
 
@@ -41,16 +37,15 @@ const away: ReadonlySet<number | undefined> = new Set([
   grpcStatus.cancelled,
 ]);
 
-function asCommandError(error: WorkloadError, socket: string, flag: string): CommandError {
+function asCommandError(error: WorkloadError, flag: string): CommandError {
   const { message, code } = error;
   // Without an answer it is the call itself that explains.
   const call = error.cause instanceof ServiceError ? error.cause : undefined;
   const reason = error.reason ?? call?.code;
-  const fix = error.fix ?? call?.fix;
+  const hint = error.grpcStatus === undefined ? (call?.fix ?? error.fix) : error.fix;
   if (code === "ERR_WORKLOAD_ENDPOINT") return inputError("ERR_USAGE", `${flag}: ${message}`);
-  const options = { code: reason ?? code, hint: fix, cause: error };
+  const options = { code: reason ?? code, hint, cause: error };
   if (code !== "ERR_WORKLOAD_API_UNAVAILABLE" || !away.has(error.grpcStatus))
     return new CommandError(exitCodes.refused, message, options);
-  const hint = fix ?? `does an agent serve ${socket}, and may this user use it?`;
-  return new CommandError(exitCodes.unreachable, message, { ...options, hint });
+  return new CommandError(exitCodes.unreachable, message, options);
 }

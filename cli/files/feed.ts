@@ -5,7 +5,6 @@ import {
   type JwtSvid,
   type WorkloadApiClient,
   WorkloadError,
-  type WorkloadErrorCode,
   type X509Svid,
 } from "../../sdk/index.ts";
 import type { FilesConfig, JwtFile } from "./config/files-config.ts";
@@ -161,19 +160,13 @@ export class IdentityFeed implements AsyncDisposable {
     const before = this.#problems.get(part);
     this.#problems.set(part, problem);
     if (before?.code === problem.code && before.reason === problem.reason) return;
-    const { reason, fix = usualFixes[problem.code] } = problem;
+    const { reason, fix } = problem;
     const stays = this.#have.has(part) ? "; what was written stays" : "";
-    const explained = { ...(reason === undefined ? {} : { reason }), ...(fix === undefined ? {} : { fix }) };
+    const explained = { ...(reason === undefined ? {} : { reason }), fix };
     this.#options.logger.warn({ part, ...errorFields(problem), ...explained }, `nothing new comes${stays}`);
     this.#options.onChange();
   }
 }
-
-/** Where the agent does not say, as SPIRE's does not. */
-export const usualFixes: Readonly<Partial<Record<WorkloadErrorCode, string>>> = {
-  ERR_WORKLOAD_API_DENIED: "create an entry whose selectors this process has",
-  ERR_WORKLOAD_API_UNAVAILABLE: "check that the agent runs and that this process may open its socket",
-};
 
 function partOf({ audience }: JwtFile): string {
   return `JWT-SVID for ${audience.join(", ")}`;

@@ -16,7 +16,7 @@ import { type OutputFormat, plainJson, printable } from "../output.ts";
 import { FilesBridge } from "./bridge.ts";
 import { type FilesConfig, warningsOf } from "./config/files-config.ts";
 import { type FilesFlags, loadFilesConfig } from "./config/load.ts";
-import { IdentityFeed, usualFixes } from "./feed.ts";
+import { IdentityFeed } from "./feed.ts";
 import { reportOf, serveHealth } from "./health.ts";
 import type { Layout } from "./layout/layout.ts";
 import { openRoot } from "./layout/open-folder.ts";
@@ -47,7 +47,7 @@ export async function writeFiles(
   for (const warning of warningsOf(config)) logger.warn({}, warning);
   const socket = config.endpoint ?? options.defaultSocket;
   try {
-    await withWorkloadErrors(socket, "--socket or agent_address", async () => {
+    await withWorkloadErrors("--socket or agent_address", async () => {
       ensureFolder(config.folder, 0o755);
       await (await openRoot(config.folder)).handle.close();
       await using client = WorkloadApiClient.create({ endpoint: endpointOf(socket) });
@@ -110,7 +110,7 @@ function notInTime({ timeoutMs }: FilesConfig, feed: IdentityFeed): CommandError
   const why = problem === undefined ? "" : `: ${problem.message}`;
   return new CommandError(exitCodes.timedOut, `no ${part} came within ${timeoutMs / 1000} s${why}`, {
     code: problem?.reason ?? problem?.code ?? "ERR_SOURCE_TIMEOUT",
-    hint: problem?.fix ?? usualFixes[problem?.code ?? "ERR_WORKLOAD_API_DENIED"],
+    hint: problem?.fix ?? "create an entry whose selectors this process has",
     cause: problem,
   });
 }

@@ -91,8 +91,10 @@ export class JwtRenewal {
     } catch (error) {
       options.signal?.throwIfAborted();
       if (!timeUp.signal.aborted) throw error;
-      const message = `no JWT-SVID for ${request.audience.join(", ")} came within ${options.timeoutMs} ms`;
-      throw new WorkloadError("ERR_SOURCE_TIMEOUT", message, { cause: this.#lastProblem ?? noAnswer() });
+      const cause = this.#lastProblem ?? noAnswer();
+      const what = `JWT-SVID for ${request.audience.join(", ")}`;
+      const message = `no ${what} came within ${options.timeoutMs} ms: ${cause.message}`;
+      throw new WorkloadError("ERR_SOURCE_TIMEOUT", message, { cause, fix: cause.fix });
     } finally {
       timer.cancel();
     }
@@ -157,9 +159,11 @@ export class JwtRenewal {
       const svid = this.#options.pick(svids);
       if (svid !== undefined) return svid;
     } catch (cause) {
-      throw new WorkloadError("ERR_WORKLOAD_API_DENIED", "the picker of JWT-SVIDs failed", { cause });
+      const fix = "mend `pick`: the cause is what it threw";
+      throw new WorkloadError("ERR_WORKLOAD_API_DENIED", "the picker of JWT-SVIDs failed", { cause, fix });
     }
-    throw new WorkloadError("ERR_WORKLOAD_API_DENIED", "the picker chose none of this process's JWT-SVIDs");
+    const fix = "let `pick` choose one, or ask an operator for an entry that gives this process the one it looks for";
+    throw new WorkloadError("ERR_WORKLOAD_API_DENIED", "the picker chose none of this process's JWT-SVIDs", { fix });
   }
 
   #accept(svid: JwtSvid): void {

@@ -32,7 +32,8 @@ interface LiveStateOptions<State> {
 /** An agent holds a refusal for a moment, since an entry may be on its way. */
 export function noAnswer(): WorkloadError {
   const message = "the Workload API has not answered yet; is there an entry for this process?";
-  return new WorkloadError("ERR_WORKLOAD_API_UNAVAILABLE", message);
+  const fix = "create an entry whose selectors this process has, and raise `timeoutMs` when it comes late";
+  return new WorkloadError("ERR_WORKLOAD_API_UNAVAILABLE", message, { fix });
 }
 
 /**
@@ -80,10 +81,9 @@ export class LiveState<State> {
   start({ timeoutMs = 30_000, signal }: { readonly timeoutMs?: number; readonly signal?: AbortSignal }): Promise<void> {
     return new Promise((resolve, reject) => {
       const timer = this.#options.clock.setTimer(timeoutMs, () => {
-        const message = `no ${this.#options.what} came within ${timeoutMs} ms`;
-        settle(() =>
-          reject(new WorkloadError("ERR_SOURCE_TIMEOUT", message, { cause: this.#lastProblem ?? noAnswer() })),
-        );
+        const cause = this.#lastProblem ?? noAnswer();
+        const message = `no ${this.#options.what} came within ${timeoutMs} ms: ${cause.message}`;
+        settle(() => reject(new WorkloadError("ERR_SOURCE_TIMEOUT", message, { cause, fix: cause.fix })));
       });
       const onAbort = (): void => settle(() => reject(signal?.reason));
       const stopListening = this.onChange(() => {

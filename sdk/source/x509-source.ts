@@ -80,7 +80,9 @@ export class X509Source implements AsyncDisposable {
       throw cause ?? new WorkloadError("ERR_WORKLOAD_API_DENIED", "there is no identity for this process");
     }
     if (svid.notAfter < this.#clock.now()) {
-      throw new WorkloadError("ERR_SOURCE_EXPIRED", "the SVID expired and no new one came", { cause });
+      throw new WorkloadError("ERR_SOURCE_EXPIRED", "the SVID expired and no new one came", {
+        ...(cause === undefined ? {} : { cause, fix: cause.fix }),
+      });
     }
     return svid;
   }
@@ -188,7 +190,10 @@ function pickFrom(context: X509Context, pick: NonNullable<X509SourceOptions["pic
 }
 
 function pickedNone(cause: unknown): WorkloadError {
-  const message =
-    cause === undefined ? "the picker chose none of this process's identities" : "the picker of identities failed";
-  return new WorkloadError("ERR_WORKLOAD_API_DENIED", message, cause === undefined ? {} : { cause });
+  if (cause !== undefined) {
+    const fix = "mend `pick`: the cause is what it threw";
+    return new WorkloadError("ERR_WORKLOAD_API_DENIED", "the picker of identities failed", { cause, fix });
+  }
+  const fix = "let `pick` choose one, or ask an operator for an entry that gives this process the one it looks for";
+  return new WorkloadError("ERR_WORKLOAD_API_DENIED", "the picker chose none of this process's identities", { fix });
 }
