@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { SpiffeError } from "../spiffe/index.ts";
 import { FakeWorkloadApi } from "../test/fakes/fake-workload-api.ts";
+import { timeOutOnceRefused } from "../test/fakes/time-out-once-refused.ts";
 import { WorkloadError, workloadErrorSpecs } from "./errors.ts";
 import { X509Source } from "./source/x509-source.ts";
 
@@ -16,9 +17,9 @@ describe("errors of the SDK", () => {
 
   it("say at a time-out what was missing, why, and what to do about that", async () => {
     await using api = await FakeWorkloadApi.start();
-    await assert.rejects(X509Source.open({ endpoint: api.endpoint, timeoutMs: 150 }), {
+    await assert.rejects(X509Source.open({ endpoint: api.endpoint, ...timeOutOnceRefused() }), {
       code: "ERR_SOURCE_TIMEOUT",
-      message: "no identity came within 150 ms: no identity issued",
+      message: "no identity came within 30000 ms: no identity issued",
       fix: "create an entry",
     });
   });

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { FakeWorkloadApi } from "../../test/fakes/fake-workload-api.ts";
 import { TestCa } from "../../test/fakes/test-ca.ts";
+import { timeOutOnceRefused } from "../../test/fakes/time-out-once-refused.ts";
 import { X509Source } from "./x509-source.ts";
 
 function changed(source: X509Source): Promise<void> {
@@ -35,7 +36,7 @@ describe("X509Source", () => {
   it("says what was missing when the first update does not come in time", async () => {
     await using api = await FakeWorkloadApi.start();
     await assert.rejects(
-      X509Source.open({ endpoint: api.endpoint, timeoutMs: 150 }),
+      X509Source.open({ endpoint: api.endpoint, ...timeOutOnceRefused() }),
       (error: Error & { code?: string }) => {
         assert.equal(error.code, "ERR_SOURCE_TIMEOUT");
         assert.ok(error.cause instanceof Error);

@@ -6,6 +6,7 @@ import { describe, it } from "node:test";
 import type { Certificate } from "../../certs/index.ts";
 import { verifyX509Svid } from "../../spiffe/index.ts";
 import { rawCall } from "../../test/fakes/raw-grpc.ts";
+import { timeOutOnceRefused } from "../../test/fakes/time-out-once-refused.ts";
 import { portOf } from "../../test/fakes/workload-side.ts";
 import { BundleSource, createHttpsServer, id, JwtSource, peerOf, WorkloadApiClient, X509Source } from "../index.ts";
 import { afterChange, TestClock, TestIssuer, TestWorkloadApi } from "./index.ts";
@@ -62,7 +63,7 @@ describe("TestWorkloadApi", () => {
     await afterChange(source, () => api.allow());
     assert.equal(source.svid.id.path, "/workload");
     api.deny({ reason: "ERR_NODE_BANNED", message: "the node is banned", fix: "ask why" });
-    const opening = X509Source.open({ endpoint: api.endpoint, timeoutMs: 60 });
+    const opening = X509Source.open({ endpoint: api.endpoint, ...timeOutOnceRefused() });
     await assert.rejects(opening, (error: Error) => {
       assert.equal(Reflect.get(error, "code"), "ERR_SOURCE_TIMEOUT");
       const { code, reason, fix, message } = Object(error.cause);
