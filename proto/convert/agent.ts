@@ -35,8 +35,10 @@ export function encodeAgent(node: AttestedNode, mask?: AgentMask): Agent {
   return mask === undefined ? whole : applyMask(whole, mask, isAgentField);
 }
 
-/** A node as far as the wire tells: what is pending stays with the server. */
-export type AgentRecord = Omit<AttestedNode, "pendingSerialNumber" | "pendingExpiresAt">;
+type Internal = "pendingSerialNumber" | "pendingExpiresAt" | "authorityId" | "seenAt" | "syncs";
+
+/** A node as far as the wire tells: what is pending, and what a revocation asks for, stays with the server. */
+export type AgentRecord = Omit<AttestedNode, Internal>;
 
 /** Throws `ERR_MALFORMED_REQUEST` naming every bad field. */
 export function decodeAgent(wire: Agent__Output): AgentRecord {

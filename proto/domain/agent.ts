@@ -16,6 +16,12 @@ export interface AttestedNode {
   readonly banned: boolean;
   readonly canReattest: boolean;
   readonly agentVersion: string;
+  /** Trust anchor (lower-case hex subject key id) above the SVID that was last new in use; "" when unknown. */
+  readonly authorityId: string;
+  /** Unix seconds: when that SVID was first seen; 0 when unknown. */
+  readonly seenAt: number;
+  /** Has been on our sync stream at least once: it can say what its workloads hold. */
+  readonly syncs: boolean;
 }
 
 export interface JoinToken {

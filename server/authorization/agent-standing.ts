@@ -104,8 +104,9 @@ export class AgentStanding {
     const key = `${caller.id} ${caller.serialNumber}`;
     const running = this.#promotions.get(key);
     if (running !== undefined) return running;
+    const use = { authorityId: caller.authorityId, seenAt: Math.floor(this.#deps.clock.now() / 1000) };
     const promotion = this.#deps.store
-      .promoteSerial(caller.id, caller.serialNumber)
+      .promoteSerial(caller.id, caller.serialNumber, use)
       .finally(() => this.#promotions.delete(key));
     this.#promotions.set(key, promotion);
     return promotion;

@@ -2,7 +2,7 @@ import { Certificate } from "../../certs/index.ts";
 import type { AttestedNode } from "../../proto/domain/agent.ts";
 import type { RevocationCheck, RevocationObstacle } from "../../proto/domain/revocation.ts";
 import type { Clock } from "../../runtime/core/index.ts";
-import type { AgentSightings } from "../authorization/index.ts";
+import type { AgentSighting, AgentSightings } from "../authorization/index.ts";
 import type { AuthorityRecord } from "../domain/authority.ts";
 import type { Registry } from "../registry/ports.ts";
 import type { ConnectionTable } from "../sync/index.ts";
@@ -78,8 +78,8 @@ function obstacleOf(
   anchorIds: ReadonlySet<string>,
   taintedMs: number,
 ): Pick<RevocationObstacle, "reason" | "message"> | "unknown" | undefined {
-  const { connections, sightings } = deps;
-  const sighting = sightings.of(node.id.toString());
+  const { connections } = deps;
+  const sighting = lastSighting(deps, node);
   const session = connections.session(node.id);
   if (session !== undefined) {
     if (sighting === undefined || anchorIds.has(sighting.authorityId)) {
@@ -89,9 +89,21 @@ function obstacleOf(
     return { reason: "workload_svids", message: "the agent has not replaced all of its workloads' SVIDs yet" };
   }
   const isBack = sighting !== undefined && sighting.seenMs > taintedMs && !anchorIds.has(sighting.authorityId);
-  if (isBack && !connections.hasSynced(node.id)) return "unknown";
-  const message = "the agent is not connected: its SVID and those of its workloads may rest on it";
-  return { reason: "agent_away", message };
+  if (isBack && !node.syncs && !connections.hasSynced(node.id)) return "unknown";
+  return { reason: "agent_away", message: `the agent is not connected: ${whatMayRest(sighting, anchorIds)}` };
+}
+
+/** By this server since it started, or what the store knows from before and from other servers. */
+function lastSighting({ sightings }: RevocationSafetyDeps, node: AttestedNode): AgentSighting | undefined {
+  const seen = sightings.of(node.id.toString());
+  if (node.authorityId === "" || (seen !== undefined && seen.seenMs >= node.seenAt * 1000)) return seen;
+  return { authorityId: node.authorityId, seenMs: node.seenAt * 1000 };
+}
+
+function whatMayRest(sighting: AgentSighting | undefined, anchorIds: ReadonlySet<string>): string {
+  if (sighting === undefined) return "its SVID and those of its workloads may rest on it";
+  if (anchorIds.has(sighting.authorityId)) return "its SVID rests on it, and those of its workloads may";
+  return "the SVIDs of its workloads may rest on it";
 }
 
 function unknownsOf(polling: number, downstream: readonly string[]): readonly string[] {

@@ -109,24 +109,36 @@ export type AttestOutcome =
   /** A node of that id exists and may not attest again. */
   | { readonly kind: "exists" };
 
+/** An agent's SVID in use: under which trust anchor it verified, and when (Unix seconds). */
+export interface SvidUse {
+  /** Lower-case hex subject key id. */
+  readonly authorityId: string;
+  readonly seenAt: number;
+}
+
 export interface NodeStore {
   attestNode(attestation: NodeAttestation): Promise<AttestOutcome>;
   /** From the primary store, for bad news that needs proof. */
   findNode(id: SpiffeId): Promise<AttestedNode | undefined>;
-  /** Records a renewed SVID that was not used yet. False when the node is gone, banned, or `currentSerial` is neither current nor pending. */
+  /**
+   * Records a renewed SVID that was not used yet. False when the node is gone, banned, or `currentSerial` is neither
+   * current nor pending; `use` is of that one.
+   */
   setPendingSerial(
     id: SpiffeId,
     currentSerial: string,
     pendingSerial: string,
     pendingExpiresAt: number,
+    use: SvidUse,
   ): Promise<boolean>;
   /** The pending serial was seen in use: it becomes current. No-op when it is current already. False when it is neither. */
-  promoteSerial(id: SpiffeId, serial: string): Promise<boolean>;
+  promoteSerial(id: SpiffeId, serial: string, use: SvidUse): Promise<boolean>;
   /** False when unknown. Clears both serials, keeps the row. */
   banNode(id: SpiffeId): Promise<boolean>;
   /** False when unknown. Also deletes the join-token alias entry of that agent. */
   deleteNode(id: SpiffeId): Promise<boolean>;
-  setAgentVersion(id: SpiffeId, version: string): Promise<boolean>;
+  /** `syncs` marks the node for good. */
+  setAgentVersion(id: SpiffeId, version: string, syncs: boolean): Promise<boolean>;
 }
 
 export interface JoinTokenStore {

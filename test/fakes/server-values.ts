@@ -23,6 +23,9 @@ export function nodeOf(name: string, parts: Partial<AttestedNode> = {}): Atteste
     banned: false,
     canReattest: false,
     agentVersion: "",
+    authorityId: "",
+    seenAt: 0,
+    syncs: false,
     ...parts,
   };
 }

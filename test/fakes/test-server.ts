@@ -30,6 +30,8 @@ export interface TestServerOptions {
   readonly clock?: Clock;
   /** Wraps the store, to make it fail. */
   readonly wrapStore?: (store: Store) => Store;
+  /** What outlives a restart: the next server is started with the same. Without it, everything is in memory. */
+  readonly kept?: { readonly directory: string; readonly keyManager: MemoryKeyManager };
 }
 
 /** A whole server on real sockets in this process: store in memory, keys in memory, signing on this thread. */
@@ -58,7 +60,10 @@ export class TestServer implements AsyncDisposable {
     const { trustDomain } = config;
     const random = systemRandom;
     const logger = silentLogger;
-    const store = await openInlineStore({ trustDomain, clock, random, logger });
+    const store = await openInlineStore({
+      ...{ trustDomain, clock, random, logger },
+      ...(options.kept === undefined ? {} : { directory: options.kept.directory }),
+    });
     cleanup.use(store);
     const server = await startServer(config, {
       clock,
@@ -67,7 +72,7 @@ export class TestServer implements AsyncDisposable {
       log: createLogger({ level: "info", destination: { write: () => {} } }),
       metrics: noMetrics,
       store: wrapStore(store),
-      keyManager: new MemoryKeyManager(),
+      keyManager: options.kept?.keyManager ?? new MemoryKeyManager(),
       upstream: selfSigned(clock, random),
       runner: inlineRunner,
       serverVersion: "0.1.0-test",

@@ -54,6 +54,9 @@ export const anyNode: fc.Arbitrary<AttestedNode> = fc.record({
   banned: fc.boolean(),
   canReattest: fc.boolean(),
   agentVersion: text,
+  authorityId: fc.stringMatching(/^[0-9a-f]{0,40}$/),
+  seenAt: anyCount,
+  syncs: fc.boolean(),
 });
 
 export const anyPosition: fc.Arbitrary<Position> = fc.record({ epoch: label, n: anyCount });

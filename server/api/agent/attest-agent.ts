@@ -1,3 +1,4 @@
+import { Certificate } from "../../../certs/index.ts";
 import type { AttestedNode } from "../../../proto/domain/agent.ts";
 import type { AttestResult } from "../../../proto/domain/link.ts";
 import type { Clock } from "../../../runtime/core/index.ts";
@@ -12,7 +13,7 @@ import {
 import { rateAddress } from "../../authorization/index.ts";
 import { errorByCode } from "../../error-by-code.ts";
 import { serverErrors } from "../../errors.ts";
-import type { Issuance } from "../../issuance/ports.ts";
+import type { Issuance, X509IssueOutcome } from "../../issuance/ports.ts";
 import { serverLimits } from "../../limits.ts";
 import type { Registry } from "../../registry/ports.ts";
 import type { AttestOutcome, NodeStore } from "../../store/ports.ts";
@@ -70,8 +71,8 @@ export const attestAgent: RpcDeclaration<AttestAgentRequest, AttestResult> & {
     ]);
     if (outcome === undefined) throw commonErrors.error("ERR_INTERNAL", "issuance gave no outcome");
     if (outcome.kind === "refused") throw errorByCode(outcome.code, outcome.message);
-    const node = attestedNode(id, attestor.name, result, outcome.serialNumber, outcome.svid.expiresAt);
     const nowSeconds = Math.floor(needs.clock.now() / 1000);
+    const node = attestedNode(attestor.name, result, outcome, nowSeconds);
     checkStored(await needs.store.attestNode({ node, consume: result.consume, nowSeconds }), id);
     return { svid: outcome.svid, canReattest: result.canReattest };
   },
@@ -132,25 +133,33 @@ async function converse(
 }
 
 function attestedNode(
-  id: SpiffeId,
   attestationType: string,
   result: NodeAttestationResult,
-  serialNumber: string,
-  expiresAt: number,
+  { svid, serialNumber }: Extract<X509IssueOutcome, { readonly kind: "issued" }>,
+  nowSeconds: number,
 ): AttestedNode {
   const selectors: readonly Selector[] = sortSelectors(result.selectors);
   return {
-    id,
+    id: svid.id,
     attestationType,
     selectors,
     serialNumber,
-    expiresAt,
+    expiresAt: svid.expiresAt,
     pendingSerialNumber: "",
     pendingExpiresAt: 0,
     banned: false,
     canReattest: result.canReattest,
     agentVersion: "",
+    authorityId: anchorIdOf(svid.chain),
+    seenAt: nowSeconds,
+    syncs: false,
   };
+}
+
+/** Who signed the last certificate that is shown: the trust anchor itself is not. */
+function anchorIdOf(chain: readonly Uint8Array[]): string {
+  const last = chain.at(-1);
+  return (last && Certificate.parse(last).authorityKeyId) ?? "";
 }
 
 function checkStored(outcome: AttestOutcome, id: SpiffeId): void {

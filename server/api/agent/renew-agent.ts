@@ -1,4 +1,5 @@
 import type { IssuedX509Svid } from "../../../proto/domain/link.ts";
+import type { Clock } from "../../../runtime/core/index.ts";
 import { commonErrors } from "../../../transport/errors/common.ts";
 import { type AgentStanding, agentRefusal } from "../../authorization/index.ts";
 import { errorByCode } from "../../error-by-code.ts";
@@ -13,6 +14,7 @@ export interface RenewAgentNeeds extends NodeLookup {
   readonly issuance: Pick<Issuance, "issueX509Svids">;
   readonly standing: AgentStanding;
   readonly agentTtl: number;
+  readonly clock: Clock;
 }
 
 /**
@@ -41,7 +43,9 @@ export const renewAgent = unaryRpc<RenewAgentNeeds, { readonly csrDer: Uint8Arra
     if (outcome === undefined) throw commonErrors.error("ERR_INTERNAL", "issuance gave no outcome");
     if (outcome.kind === "refused") throw errorByCode(outcome.code, outcome.message);
     const { svid, serialNumber } = outcome;
-    if (!(await needs.store.setPendingSerial(caller.id, caller.serialNumber, serialNumber, svid.expiresAt))) {
+    const { id, serialNumber: usedSerial, authorityId } = caller;
+    const use = { authorityId, seenAt: Math.floor(needs.clock.now() / 1000) };
+    if (!(await needs.store.setPendingSerial(id, usedSerial, serialNumber, svid.expiresAt, use))) {
       // Between letting the call in and now the node was banned, evicted or renewed by somebody else.
       const refusal = await needs.standing.refusal(caller);
       throw refusal ?? agentRefusal("ERR_AGENT_NOT_ACTIVE", "agentNotActive", "another renewal came first");

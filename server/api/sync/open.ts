@@ -34,7 +34,7 @@ export const openSync: RpcDeclaration<SyncHello, void> & {
   handle: async (needs, hello, call, inbound, send) => {
     const session = new AgentSession(callingAgent(call).id, needs.sync);
     const agentVersion = hello.agentVersion.slice(0, serverLimits.agentVersionCharacters.value);
-    await postStatus.handle(needs, { agentVersion }, call);
+    await postStatus.handle(needs, { agentVersion, syncs: true }, call);
     await session.run(hello, inbound, send, call.signal);
   },
 };

@@ -1,3 +1,5 @@
+import type { SvidUse } from "../ports.ts";
+
 /**
  * What crosses the border to the engine: plain data only, so that it can be cloned to another thread. Rows are tuples
  * (half the price of objects to clone) of SQLite's own types; booleans are 0 and 1, lists are JSON text or arrays.
@@ -55,6 +57,9 @@ export type NodeRow = readonly [
   banned: Bit,
   canReattest: Bit,
   agentVersion: string,
+  authorityId: string,
+  seenAt: number,
+  syncs: Bit,
 ];
 
 export type X509AuthorityRow = readonly [certificate: Uint8Array, subjectKeyId: string, tainted: Bit];
@@ -218,11 +223,12 @@ export interface Operations {
       readonly currentSerial: string;
       readonly pendingSerial: string;
       readonly pendingExpiresAt: number;
+      readonly use: SvidUse;
     };
     readonly answer: Changed<boolean>;
   };
   readonly promoteSerial: {
-    readonly args: { readonly id: string; readonly serial: string };
+    readonly args: { readonly id: string; readonly serial: string; readonly use: SvidUse };
     readonly answer: Changed<boolean>;
   };
   readonly banNode: { readonly args: { readonly id: string }; readonly answer: Changed<boolean> };
@@ -231,7 +237,7 @@ export interface Operations {
     readonly answer: Changed<boolean>;
   };
   readonly setAgentVersion: {
-    readonly args: { readonly id: string; readonly version: string };
+    readonly args: { readonly id: string; readonly version: string; readonly syncs: boolean };
     readonly answer: Changed<boolean>;
   };
 

@@ -23,6 +23,7 @@ import type {
   NodeAttestation,
   OwnBundleStore,
   Store,
+  SvidUse,
   UpdateBundleOutcome,
   UpdateEntryOutcome,
   UpdateFederationOutcome,
@@ -165,17 +166,19 @@ export class SqliteStore implements Store {
     currentSerial: string,
     pendingSerial: string,
     pendingExpiresAt: number,
+    use: SvidUse,
   ): Promise<boolean> {
     return this.#calls.change("setPendingSerial", {
       id: id.toString(),
       currentSerial,
       pendingSerial,
       pendingExpiresAt,
+      use,
     });
   }
 
-  promoteSerial(id: SpiffeId, serial: string): Promise<boolean> {
-    return this.#calls.change("promoteSerial", { id: id.toString(), serial });
+  promoteSerial(id: SpiffeId, serial: string, use: SvidUse): Promise<boolean> {
+    return this.#calls.change("promoteSerial", { id: id.toString(), serial, use });
   }
 
   banNode(id: SpiffeId): Promise<boolean> {
@@ -186,8 +189,8 @@ export class SqliteStore implements Store {
     return this.#calls.change("deleteNode", { id: id.toString(), nowMs: this.#clock.now() });
   }
 
-  setAgentVersion(id: SpiffeId, version: string): Promise<boolean> {
-    return this.#calls.change("setAgentVersion", { id: id.toString(), version });
+  setAgentVersion(id: SpiffeId, version: string, syncs: boolean): Promise<boolean> {
+    return this.#calls.change("setAgentVersion", { id: id.toString(), version, syncs });
   }
 
   // ---- join tokens ----

@@ -1,7 +1,12 @@
 import assert from "node:assert/strict";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { buildCsr, generateKey } from "../../../certs/index.ts";
 import { agentService, bundleService, localAuthorityService, revocationService } from "../../../proto/services.ts";
+import { type Clock, systemClock } from "../../../runtime/core/index.ts";
+import { MemoryKeyManager } from "../../../server/keymanager/memory/memory-key-manager.ts";
 import { TrustDomain } from "../../../spiffe/index.ts";
 import type { RpcChannel } from "../../../transport/index.ts";
 import { SyncingAgent } from "../../fakes/syncing-agent.ts";
@@ -135,6 +140,57 @@ describe("the local authorities over the wire", () => {
     await assert.rejects(world.dialAs(pushed).unary(agentService.PostStatus, {}), "its authority is gone");
     second.end();
     stream.end();
+  });
+
+  it("knows after a restart under which authority each agent was last seen", async () => {
+    const directory = await mkdtemp(join(tmpdir(), "cs-revocation-"));
+    const kept = { directory, keyManager: new MemoryKeyManager() };
+    // What is seen after a taint is seen in a later second.
+    let skewMs = 0;
+    const clock: Clock = {
+      now: () => systemClock.now() + skewMs,
+      monotonic: () => systemClock.monotonic(),
+      setTimer: (delayMs, task) => systemClock.setTimer(delayMs, task),
+      sleep: (delayMs, options) => systemClock.sleep(delayMs, options),
+    };
+    try {
+      const ids = new Map<string, string>();
+      let id = "";
+      {
+        await using first = await TestServer.start({ kept, clock });
+        const named = async (name: string): Promise<TestAgent> => {
+          const agent = await first.agent(name);
+          ids.set(agent.svid.id.path, name);
+          return agent;
+        };
+        const [polled, pushed] = [await named("polled"), await named("pushed")];
+        await named("left");
+        id = await rotate(first.admin);
+        await first.admin.unary(service.TaintX509Authority, { authority_id: id });
+        skewMs = 2_000;
+        await first.dialAs(await renewed(first, polled)).unary(agentService.PostStatus, { agent_version: "1" });
+        const stream = new SyncingAgent(first.dialAs(await renewed(first, pushed)));
+        await stream.entries();
+        stream.end();
+      }
+      await using second = await TestServer.start({ kept, clock });
+      const { obstacles, unknowns } = await second.admin.unary(revocationService.CheckRevocation, {
+        authority: { kind: "x509", id },
+      });
+      const away = (rest: string): string => `agent_away: the agent is not connected: ${rest}`;
+      const found = obstacles.map((one): [string, string] => [
+        ids.get(one.agent_id?.path ?? "") ?? "",
+        `${one.reason}: ${one.message}`,
+      ]);
+      // The one that polls was back after the taint, with an SVID of the new authority; nobody waits for it.
+      assert.deepEqual(Object.fromEntries(found), {
+        left: away("its SVID rests on it, and those of its workloads may"),
+        pushed: away("the SVIDs of its workloads may rest on it"),
+      });
+      assert.match(unknowns.join(), /1 agents poll/);
+    } finally {
+      await rm(directory, { recursive: true });
+    }
   });
 
   it("shows another SVID of its own once its authority is tainted", async () => {

@@ -15,6 +15,9 @@ export function encodeNode(node: AttestedNode): NodeRow {
     bit(node.banned),
     bit(node.canReattest),
     node.agentVersion,
+    node.authorityId,
+    node.seenAt,
+    bit(node.syncs),
   ];
 }
 
@@ -30,5 +33,8 @@ export function decodeNode(row: readonly [...NodeRow, ...unknown[]], shared: Sha
     banned: row[7] === 1,
     canReattest: row[8] === 1,
     agentVersion: row[9],
+    authorityId: row[10],
+    seenAt: row[11],
+    syncs: row[12] === 1,
   };
 }

@@ -128,19 +128,27 @@ describe("openDataDirectory()", () => {
     const directory = newDirectory();
     close(open(directory));
     const db = new Database(join(directory, databaseFile));
+    for (const column of ["authority_id", "seen_at", "syncs"])
+      db.exec(`ALTER TABLE attested_nodes DROP COLUMN ${column}`);
     db.exec("DROP TABLE federation_relationships; PRAGMA user_version = 1");
     db.exec(
-      "INSERT INTO bundles (trust_domain, n, sequence_number) VALUES ('a.example', 1, '7'); UPDATE feed SET head = 1",
+      "INSERT INTO bundles (trust_domain, n, sequence_number) VALUES ('a.example', 1, '7'); UPDATE feed SET head = 2",
+    );
+    db.exec(
+      "INSERT INTO attested_nodes VALUES (1, 'spiffe://a.example/n', 2, 'join_token', '[]', '5', 9, '', 0, 0, 0, '1')",
     );
     db.close();
     const opened = open(directory);
-    const [bundle, federation] = opened.engine.execute([
+    const [bundle, federation, node] = opened.engine.execute([
       { op: "findBundle", args: { trustDomain: "a.example" } },
       { op: "findFederation", args: { trustDomain: "a.example" } },
+      { op: "findNode", args: { id: "spiffe://a.example/n" } },
     ]);
     assert.deepEqual(bundle, { kind: "answer", value: ["a.example", "7", null, [], []] });
     assert.deepEqual(federation, { kind: "answer", value: null });
-    assert.deepEqual(epochOf(opened), { epoch: "epoch-1", n: 1 });
+    const kept = ["spiffe://a.example/n", "join_token", "[]", "5", 9, "", 0, 0, 0, "1"];
+    assert.deepEqual(node, { kind: "answer", value: [...kept, "", 0, 0] });
+    assert.deepEqual(epochOf(opened), { epoch: "epoch-1", n: 2 });
     close(opened);
   });
 

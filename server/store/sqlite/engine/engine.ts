@@ -215,19 +215,19 @@ function makeHandlers(db: Database.Database, feed: FeedNumbers, trustDomain: str
       if (existing?.[7] === 1) return { value: "banned", changes: [] };
       if (existing?.[8] === 0) return { value: "exists", changes: [] };
       if (joinToken !== null && !tokens.consume(joinToken, nowSeconds)) return { value: "not-consumable", changes: [] };
-      return { value: "stored", changes: [nodes.put(row)] };
+      return { value: "stored", changes: [nodes.attested(row, existing)] };
     },
     findNode: ({ id }) => nodes.find(id) ?? null,
-    setPendingSerial: ({ id, currentSerial, pendingSerial, pendingExpiresAt }) =>
-      nodes.setPendingSerial(id, currentSerial, pendingSerial, pendingExpiresAt),
-    promoteSerial: ({ id, serial }) => nodes.promoteSerial(id, serial),
+    setPendingSerial: ({ id, currentSerial, pendingSerial, pendingExpiresAt, use }) =>
+      nodes.setPendingSerial(id, currentSerial, pendingSerial, pendingExpiresAt, use),
+    promoteSerial: ({ id, serial, use }) => nodes.promoteSerial(id, serial, use),
     banNode: ({ id }) => nodes.ban(id),
     deleteNode: ({ id, nowMs }) => {
       const gone = nodes.delete(id, nowMs);
       if (gone === undefined) return { value: false, changes: [] };
       return { value: true, changes: [gone, ...entries.deleteAliasesOf(id, nowMs)] };
     },
-    setAgentVersion: ({ id, version }) => nodes.setAgentVersion(id, version),
+    setAgentVersion: ({ id, version, syncs }) => nodes.setAgentVersion(id, version, syncs),
 
     createJoinToken: ({ value, expiresAt, alias }) => {
       if (tokens.expiresAt(value) !== undefined) return { value: "taken", changes: [] };

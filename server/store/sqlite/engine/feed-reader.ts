@@ -85,8 +85,8 @@ function entryChange(row: readonly [...EntryRow, n: number]): RowChange {
 }
 
 function nodeChange(row: readonly [...NodeRow, n: number]): RowChange {
-  const [a, b, c, d, e, f, g, h, i, j, n] = row;
-  return { n, item: ["node", a, [a, b, c, d, e, f, g, h, i, j]] };
+  const [a, b, c, d, e, f, g, h, i, j, k, l, m, n] = row;
+  return { n, item: ["node", a, [a, b, c, d, e, f, g, h, i, j, k, l, m]] };
 }
 
 function tombstoneChange({ n, type, object }: Tombstone): RowChange {

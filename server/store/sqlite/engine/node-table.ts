@@ -1,27 +1,28 @@
 import type Database from "better-sqlite3";
-import type { Changed, NodeRow, RowChange } from "../protocol.ts";
+import type { SvidUse } from "../../ports.ts";
+import type { Bit, Changed, NodeRow, RowChange } from "../protocol.ts";
 import type { FeedNumbers } from "./feed-numbers.ts";
 
 /** The columns of a NodeRow, in its order. */
 export const nodeColumns = `id, attestation_type, selectors, serial_number, expires_at, pending_serial_number,
-  pending_expires_at, banned, can_reattest, agent_version`;
+  pending_expires_at, banned, can_reattest, agent_version, authority_id, seen_at, syncs`;
 
 export class NodeTable {
   readonly #feed: FeedNumbers;
   readonly #byId: Database.Statement<[string], NodeRow>;
-  readonly #put: Database.Statement<unknown[]>;
+  readonly #upsert: Database.Statement<unknown[]>;
   readonly #delete: Database.Statement<[string]>;
 
   constructor(db: Database.Database, feed: FeedNumbers) {
     this.#feed = feed;
     this.#byId = db.prepare<[string], NodeRow>(`SELECT ${nodeColumns} FROM attested_nodes WHERE id = ?`).raw();
-    this.#put = db.prepare(
-      `INSERT INTO attested_nodes (${nodeColumns}, n) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+    this.#upsert = db.prepare(
+      `INSERT INTO attested_nodes (${nodeColumns}, n) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
        ON CONFLICT (id) DO UPDATE SET attestation_type = excluded.attestation_type, selectors = excluded.selectors,
          serial_number = excluded.serial_number, expires_at = excluded.expires_at,
          pending_serial_number = excluded.pending_serial_number, pending_expires_at = excluded.pending_expires_at,
          banned = excluded.banned, can_reattest = excluded.can_reattest, agent_version = excluded.agent_version,
-         n = excluded.n`,
+         authority_id = excluded.authority_id, seen_at = excluded.seen_at, syncs = excluded.syncs, n = excluded.n`,
     );
     this.#delete = db.prepare("DELETE FROM attested_nodes WHERE id = ?");
   }
@@ -30,49 +31,51 @@ export class NodeTable {
     return this.#byId.get(id);
   }
 
-  put(row: NodeRow): RowChange {
+  /** That a node used our stream outlives a new attestation. */
+  attested(row: NodeRow, before: NodeRow | undefined): RowChange {
+    return this.#put(before === undefined ? row : withParts(row, { syncs: before[12] }));
+  }
+
+  #put(row: NodeRow): RowChange {
     const n = this.#feed.next("node", row[0], true);
-    this.#put.run(...row, n);
+    this.#upsert.run(...row, n);
     return { n, item: ["node", row[0], row] };
   }
 
-  setPendingSerial(id: string, current: string, pending: string, pendingExpiresAt: number): Changed<boolean> {
+  setPendingSerial(
+    id: string,
+    current: string,
+    pendingSerial: string,
+    pendingExpiresAt: number,
+    use: SvidUse,
+  ): Changed<boolean> {
     const row = this.#byId.get(id);
     if (row === undefined || row[7] === 1) return unchanged(false);
     if (current === "" || (current !== row[3] && current !== row[5])) return unchanged(false);
     // Renewing with the pending SVID is a use of it.
-    const used = current === row[3] ? row : promoted(row);
-    const [, type, selectors, serial, expiresAt, , , banned, canReattest, version] = used;
-    return this.#changed([
-      ...([id, type, selectors, serial, expiresAt] as const),
-      ...([pending, pendingExpiresAt, banned, canReattest, version] as const),
-    ]);
+    const used = current === row[3] ? row : promoted(row, use);
+    return this.#changed(withParts(used, { pendingSerial, pendingExpiresAt }));
   }
 
-  promoteSerial(id: string, serial: string): Changed<boolean> {
+  promoteSerial(id: string, serial: string, use: SvidUse): Changed<boolean> {
     const row = this.#byId.get(id);
     if (row === undefined || row[7] === 1 || serial === "") return unchanged(false);
     if (serial === row[3]) return unchanged(true);
-    return serial === row[5] ? this.#changed(promoted(row)) : unchanged(false);
+    return serial === row[5] ? this.#changed(promoted(row, use)) : unchanged(false);
   }
 
   ban(id: string): Changed<boolean> {
     const row = this.#byId.get(id);
     if (row === undefined) return unchanged(false);
     if (row[7] === 1) return unchanged(true);
-    const [, type, selectors, , expiresAt, , , , canReattest, version] = row;
-    return this.#changed([id, type, selectors, "", expiresAt, "", 0, 1, canReattest, version]);
+    return this.#changed(withParts(row, { serial: "", pendingSerial: "", pendingExpiresAt: 0, banned: 1 }));
   }
 
-  setAgentVersion(id: string, version: string): Changed<boolean> {
+  setAgentVersion(id: string, version: string, syncs: boolean): Changed<boolean> {
     const row = this.#byId.get(id);
     if (row === undefined) return unchanged(false);
-    if (row[9] === version) return unchanged(true);
-    const [, type, selectors, serial, expiresAt, pending, pendingExpiresAt, banned, canReattest] = row;
-    return this.#changed([
-      ...([id, type, selectors, serial, expiresAt] as const),
-      ...([pending, pendingExpiresAt, banned, canReattest, version] as const),
-    ]);
+    if (row[9] === version && (row[12] === 1 || !syncs)) return unchanged(true);
+    return this.#changed(withParts(row, { version, ...(syncs ? { syncs: 1 } : {}) }));
   }
 
   delete(id: string, nowMs: number): RowChange | undefined {
@@ -81,7 +84,7 @@ export class NodeTable {
   }
 
   #changed(row: NodeRow): Changed<boolean> {
-    return { value: true, changes: [this.put(row)] };
+    return { value: true, changes: [this.#put(row)] };
   }
 }
 
@@ -89,7 +92,30 @@ function unchanged(value: boolean): Changed<boolean> {
   return { value, changes: [] };
 }
 
-function promoted(row: NodeRow): NodeRow {
-  const [id, type, selectors, , , pending, pendingExpiresAt, banned, canReattest, version] = row;
-  return [id, type, selectors, pending, pendingExpiresAt, "", 0, banned, canReattest, version];
+function promoted(row: NodeRow, { authorityId, seenAt }: SvidUse): NodeRow {
+  const [, , , , , serial, expiresAt] = row;
+  return withParts(row, { serial, expiresAt, pendingSerial: "", pendingExpiresAt: 0, authorityId, seenAt });
+}
+
+interface NodeParts {
+  readonly serial?: string;
+  readonly expiresAt?: number;
+  readonly pendingSerial?: string;
+  readonly pendingExpiresAt?: number;
+  readonly banned?: Bit;
+  readonly version?: string;
+  readonly authorityId?: string;
+  readonly seenAt?: number;
+  readonly syncs?: Bit;
+}
+
+function withParts(row: NodeRow, parts: NodeParts): NodeRow {
+  const [id, type, selectors, serial, expiresAt, pending, pendingExpiresAt, banned, canReattest, version] = row;
+  const [, , , , , , , , , , authorityId, seenAt, syncs] = row;
+  return [
+    ...([id, type, selectors, parts.serial ?? serial, parts.expiresAt ?? expiresAt] as const),
+    ...([parts.pendingSerial ?? pending, parts.pendingExpiresAt ?? pendingExpiresAt] as const),
+    ...([parts.banned ?? banned, canReattest, parts.version ?? version] as const),
+    ...([parts.authorityId ?? authorityId, parts.seenAt ?? seenAt, parts.syncs ?? syncs] as const),
+  ];
 }

@@ -45,7 +45,7 @@ function* readChunks(db: Database.Database, feed: FeedNumbers): Generator<Snapsh
     )
     .raw();
   for (let last = -1, rows = nodes.all(last, limit); rows.length > 0; rows = nodes.all(last, limit)) {
-    last = rows.at(-1)?.[10] ?? last;
+    last = rows.at(-1)?.[13] ?? last;
     yield { type: "node", rows };
   }
   const entries = db
