@@ -156,10 +156,10 @@ export type DecodedDraft =
   /** Of this entry alone: the other items of a batch go on. */
   | { readonly kind: "malformed"; readonly error: Error };
 
-/** Never throws for what is in the message. */
-export function decodeEntryDraft(wire: Entry__Output): DecodedDraft {
+/** Never throws for what is in the message. Numbers that `inputMask` leaves out are not looked at, and are 0. */
+export function decodeEntryDraft(wire: Entry__Output, inputMask?: EntryMask): DecodedDraft {
   const problems = new Problems();
-  const plain = readPlain(problems, "", wire);
+  const plain = readPlain(problems, "", inputMask === undefined ? wire : withoutUnmasked(wire, inputMask));
   if (!problems.isEmpty) return { kind: "malformed", error: problems.error() };
   return {
     kind: "draft",
@@ -171,6 +171,15 @@ export function decodeEntryDraft(wire: Entry__Output): DecodedDraft {
       selectors: wire.selectors,
       federatesWith: wire.federates_with,
     },
+  };
+}
+
+function withoutUnmasked(wire: Entry__Output, mask: EntryMask): Entry__Output {
+  return {
+    ...wire,
+    x509_svid_ttl: mask.has("x509_svid_ttl") ? wire.x509_svid_ttl : 0,
+    jwt_svid_ttl: mask.has("jwt_svid_ttl") ? wire.jwt_svid_ttl : 0,
+    expires_at: mask.has("expires_at") ? wire.expires_at : "0",
   };
 }
 

@@ -10,7 +10,7 @@ export type DnsNameProblem =
   | "a label that is too long"
   | "a wildcard that is not the whole first label"
   | "a wildcard with nothing below it"
-  | "a character that is not a letter, digit or hyphen"
+  | "a character that is not a letter, digit, hyphen or underscore"
   | "a label that starts or ends with a hyphen"
   | "two hyphens at the third place of a label that is not an A-label"
   | "an A-label that is not valid Punycode of a non-ASCII label"
@@ -18,7 +18,8 @@ export type DnsNameProblem =
 
 /**
  * What is wrong with a DNS name for a SAN, or `undefined`: LDH labels (RFC 5890 §2.3.1) that could stand in the DNS,
- * upper case allowed, at most one `*.` in front. A-labels must be the Punycode of what IDNA would encode, and a name
+ * upper case allowed, and underscores, which are no host name's but are in the names of many containers and accepted by
+ * SPIRE and by those who verify; at most one `*.` in front. A-labels must be the Punycode of what IDNA would encode, and a name
  * whose last label is digits would be read as an IPv4 address.
  */
 export function dnsNameProblem(name: string): DnsNameProblem | undefined {
@@ -42,7 +43,7 @@ function labelProblem(label: string): DnsNameProblem | undefined {
   if (label === "") return "an empty label";
   if (label.length > serverLimits.dnsLabelCharacters.value) return "a label that is too long";
   if (label.includes("*")) return "a wildcard that is not the whole first label";
-  if (!/^[A-Za-z0-9-]+$/.test(label)) return "a character that is not a letter, digit or hyphen";
+  if (!/^[A-Za-z0-9_-]+$/.test(label)) return "a character that is not a letter, digit, hyphen or underscore";
   if (label.startsWith("-") || label.endsWith("-")) return "a label that starts or ends with a hyphen";
   if (label.slice(2, 4) !== "--") return undefined;
   if (label.slice(0, 2).toLowerCase() !== "xn") {

@@ -3,6 +3,7 @@ import { Selector, SpiffeError, SpiffeId, sortSelectors, TrustDomain } from "../
 import { serverLimits } from "../limits.ts";
 import type { NewEntry } from "../store/ports.ts";
 import { dnsNameProblem } from "./dns-name.ts";
+import { type EntryProblem, entryIdProblems } from "./entry-ids.ts";
 
 /** An entry as a caller writes it (wire shape, our names). */
 export interface EntryDraft {
@@ -29,13 +30,6 @@ interface IdDraft {
   readonly trustDomain: string;
   /** "" or "/…". */
   readonly path: string;
-}
-
-export interface EntryProblem {
-  /** As on the wire, e.g. `spiffe_id`. */
-  readonly field: string;
-  /** Lower case, no full stop; safe to send back. */
-  readonly message: string;
 }
 
 export type ParsedEntry =
@@ -72,7 +66,7 @@ export function parseEntry(
     additionalAttributes: draft.additionalAttributes,
   };
   const hasSelectors = draft.selectors.length > 0;
-  problems.push(...checkIds({ spiffeId, parentId }, context.trustDomain), ...checkRest(rest, hasSelectors));
+  problems.push(...entryIdProblems({ spiffeId, parentId }, context.trustDomain), ...checkRest(rest, hasSelectors));
   if (problems.length > 0 || spiffeId === undefined || parentId === undefined) return { kind: "invalid", problems };
   return { kind: "valid", entry: { ...rest, spiffeId, parentId } };
 }
@@ -119,22 +113,6 @@ function parseEach<From, To>(
   });
 }
 
-function checkIds(
-  { spiffeId, parentId }: { readonly spiffeId: SpiffeId | undefined; readonly parentId: SpiffeId | undefined },
-  trustDomain: TrustDomain,
-): readonly EntryProblem[] {
-  const problems: EntryProblem[] = [];
-  for (const [field, id] of [["spiffe_id", spiffeId] as const, ["parent_id", parentId] as const]) {
-    if (id === undefined) continue;
-    if (!id.isMemberOf(trustDomain)) problems.push({ field, message: `not in the trust domain ${trustDomain}` });
-    if (id.path === "") problems.push({ field, message: "has no path" });
-  }
-  if (spiffeId !== undefined && (spiffeId.path === "/spire" || spiffeId.path.startsWith("/spire/"))) {
-    problems.push({ field: "spiffe_id", message: "paths at and below /spire are reserved" });
-  }
-  return problems;
-}
-
 type Rest = Omit<NewEntry, "spiffeId" | "parentId">;
 
 function checkRest(entry: Rest, hasSelectors: boolean): readonly EntryProblem[] {
@@ -155,7 +133,7 @@ function checkRest(entry: Rest, hasSelectors: boolean): readonly EntryProblem[] 
   checkCount("federates_with", entry.federatesWith, limits.entryFederatesWith.value);
   for (const name of entry.dnsNames) {
     const problem = dnsNameProblem(name);
-    check(problem === undefined, "dns_names", `${describeName(name)} has or is ${problem}`);
+    check(problem === undefined, "dns_names", `${describeName(name)}: ${problem}`);
   }
   check(
     [...entry.hint].length <= limits.entryHintCharacters.value,

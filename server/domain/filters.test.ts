@@ -13,7 +13,7 @@ const letters = fc.subarray(["a", "b", "c", "d"]);
 /** Said once more, the long way. */
 const definitions: Readonly<Record<SetMatch, (stored: readonly string[], given: readonly string[]) => boolean>> = {
   exact: (stored, given) => [...stored].sort().join() === [...given].sort().join(),
-  subset: (stored, given) => stored.every((value) => given.includes(value)),
+  subset: (stored, given) => stored.length > 0 && stored.every((value) => given.includes(value)),
   superset: (stored, given) => given.every((value) => stored.includes(value)),
   any: (stored, given) => stored.some((value) => given.includes(value)),
 };

@@ -1,6 +1,6 @@
 /**
- * How a stored set must relate to the given one. exact: the same. subset: every stored value is given. superset: every
- * given value is stored. any: at least one in common.
+ * How a stored set must relate to the given one. exact: the same. subset: something is stored, and all of it is given.
+ * superset: every given value is stored. any: at least one in common.
  */
 export const setMatches = ["exact", "subset", "superset", "any"] as const;
 export type SetMatch = (typeof setMatches)[number];
@@ -13,7 +13,8 @@ export function matchesSet(stored: readonly string[], given: ReadonlySet<string>
     case "exact":
       return common === stored.length && common === given.size;
     case "subset":
-      return common === stored.length;
+      // As SPIRE: what has nothing stored is not what somebody looks for who names values.
+      return common === stored.length && common > 0;
     case "superset":
       return common === given.size;
     case "any":

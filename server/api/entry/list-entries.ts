@@ -1,9 +1,12 @@
 import type { RegistrationEntry } from "../../../proto/domain/entry.ts";
+import type { TrustDomain } from "../../../spiffe/index.ts";
 import type { EntryFilter } from "../../domain/entry-filter.ts";
 import type { Listings, Page, PageRequest } from "../../registry/ports.ts";
 import { unaryRpc } from "../rpc.ts";
+import { checkFilter } from "./check-filter.ts";
 
 export interface ListEntriesNeeds {
+  readonly trustDomain: TrustDomain;
   readonly listings: Pick<Listings, "listEntries">;
 }
 
@@ -12,11 +15,14 @@ export interface ListEntriesRequest {
   readonly page: PageRequest;
 }
 
-/** In the order of (created_at, id). Errors: ERR_PAGE_TOKEN. */
+/** In the order of (created_at, id). Errors: ERR_MALFORMED_REQUEST, ERR_PAGE_TOKEN. */
 export const listEntries = unaryRpc<ListEntriesNeeds, ListEntriesRequest, Page<RegistrationEntry>>({
   method: "/spire.api.server.entry.v1.Entry/ListEntries",
   callers: ["local", "admin"],
   audit: { kind: "read" },
   mask: "entry",
-  handle: async ({ listings }, { filter, page }) => listings.listEntries(filter, page),
+  handle: async ({ trustDomain, listings }, { filter, page }) => {
+    checkFilter(filter, trustDomain);
+    return listings.listEntries(filter, page);
+  },
 });

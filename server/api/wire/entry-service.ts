@@ -45,14 +45,17 @@ export function serveEntryService(to: Registration): void {
     to,
     entryService.BatchCreateEntry,
     batchCreateEntry,
-    ({ entries }) => entries.map(readDraft),
+    ({ entries }) => entries.map((entry) => readDraft(entry, null)),
     (results, { output_mask }) => ({ results: encodeResults(results, output_mask) }),
   );
   serveUnary(
     to,
     entryService.BatchUpdateEntry,
     batchUpdateEntry,
-    ({ entries, input_mask }) => ({ items: entries.map(readDraft), fields: readInputMask(input_mask) }),
+    ({ entries, input_mask }) => ({
+      items: entries.map((entry) => readDraft(entry, input_mask)),
+      fields: readInputMask(input_mask),
+    }),
     (results, { output_mask }) => ({ results: encodeResults(results, output_mask) }),
   );
   serveUnary(
@@ -64,8 +67,8 @@ export function serveEntryService(to: Registration): void {
   );
 }
 
-function readDraft(wire: Entry__Output): DraftItem {
-  const decoded = decodeEntryDraft(wire);
+function readDraft(wire: Entry__Output, inputMask: EntryMask__Output | null): DraftItem {
+  const decoded = decodeEntryDraft(wire, decodeMask(inputMask));
   if (decoded.kind === "draft") return decoded;
   if (!(decoded.error instanceof ServiceError)) throw decoded.error;
   return { kind: "malformed", id: wire.id, error: decoded.error };

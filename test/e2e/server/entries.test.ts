@@ -110,9 +110,13 @@ describe("entries on real sockets", () => {
       const { results } = await change(entry, mask);
       assert.equal(results[0]?.status?.code, 3);
     }
+    const beside = { x509_svid_ttl: -1, jwt_svid_ttl: -1, expires_at: "-1", dns_names: [""], hint: "kept" };
+    const kept = await change(beside, { hint: true });
+    assert.deepEqual([kept.results[0]?.status?.code, kept.results[0]?.entry?.hint], [0, "kept"], "beside the mask");
+    assert.equal((await change(beside, { x509_svid_ttl: true })).results[0]?.status?.code, 3);
     const whole = await world.admin.unary(entryService.BatchUpdateEntry, { entries: [{ id: "rules", hint: "alone" }] });
     assert.equal(whole.results[0]?.status?.code, 3, "without a mask every field is written, the empty ones too");
-    assert.equal((await world.admin.unary(entryService.GetEntry, { id: "rules" })).revision_number, "0");
+    assert.equal((await world.admin.unary(entryService.GetEntry, { id: "rules" })).revision_number, "1");
   });
 
   it("says FailedPrecondition for a federation whose bundle is not stored", async () => {
@@ -140,6 +144,22 @@ describe("entries on real sockets", () => {
     for (const request of [{ page_token: "garbage" }, { page_size: -1 }, { filter: { by_selectors: {} } }]) {
       await assert.rejects(world.admin.unary(entryService.ListEntries, request), { status: "invalidArgument" });
     }
+  });
+
+  it("refuses to look for an id that no entry can have", async () => {
+    const other = { trust_domain: "other.test", path: "/x" };
+    const filters = [
+      { by_spiffe_id: other },
+      { by_spiffe_id: { trust_domain: trustDomain, path: "" } },
+      { by_spiffe_id: { trust_domain: trustDomain, path: "/spire/server" } },
+      { by_parent_id: other },
+    ];
+    for (const filter of filters) {
+      await assert.rejects(world.admin.unary(entryService.ListEntries, { filter }), { code: "ERR_MALFORMED_REQUEST" });
+      await assert.rejects(world.admin.unary(entryService.CountEntries, { filter }), { code: "ERR_MALFORMED_REQUEST" });
+    }
+    const node = { by_parent_id: { trust_domain: trustDomain, path: "/spire/server" } };
+    assert.equal((await world.admin.unary(entryService.CountEntries, { filter: node })).count, 0);
   });
 
   it("masks what is listed", async () => {
