@@ -11,6 +11,7 @@ export type CliErrorCode =
   | "ERR_SERVER_NOT_VERIFIED"
   | "ERR_NO_SUCH_IDENTITY"
   | "ERR_NOT_CONFIRMED"
+  | "ERR_CHANGED_MEANWHILE"
   | "ERR_OTHER_DAEMON"
   | "ERR_OTHER_TRUST_DOMAIN"
   | "ERR_MIRROR_STATE"
@@ -50,8 +51,9 @@ export const cliErrorSpecs: Readonly<Record<CliErrorCode, { readonly meaning: st
     fix: "give it in several parts",
   },
   ERR_NO_AGENT: {
-    meaning: "Nothing was waited for: no agent that the server knows has the parent ID, itself or by a node alias.",
-    fix: 'compare the parent ID with "countersign agent list"; the entry stays, and is delivered when there is such an agent',
+    meaning:
+      "Nothing was waited for: no agent that the server knows has the parent ID, itself or by a node alias, or the selectors of the node alias.",
+    fix: 'compare the parent ID with "countersign agent list", the selectors with "countersign agent show"; the entry stays, and is delivered when there is such an agent',
   },
   ERR_CONFIG: {
     meaning: "The settings of a daemon are incomplete or not legal; every problem is named.",
@@ -72,6 +74,11 @@ export const cliErrorSpecs: Readonly<Record<CliErrorCode, { readonly meaning: st
   ERR_NOT_CONFIRMED: {
     meaning: "The question whether to go on was not answered with yes; nothing was changed.",
     fix: "answer yes, or give --yes when nobody is there to ask",
+  },
+  ERR_CHANGED_MEANWHILE: {
+    meaning:
+      "The entries on the server are not what entry apply showed, or not what it has just made of them: somebody else changes the same ones.",
+    fix: "let one at a time apply an owner's files, and apply again",
   },
   ERR_OTHER_DAEMON: {
     meaning: "The health of one daemon was asked for at the socket of the other.",

@@ -81,6 +81,7 @@ describe("commands that ask the server", () => {
     assert.deepEqual(await level("reset"), start);
     assert.match((await run("logger get")).out, /^Log level : info\nAt start {2}: info$/);
     assert.equal((await run("logger set", "--level", "loud")).code, exitCodes.usage);
+    assert.equal((await run("logger set", "-level", "WARN")).code, exitCodes.ok);
     const info = (await run("debug getinfo", "--output", "json")).json;
     assert.deepEqual(Object.keys(Object(info)).toSorted(), [
       ...["agents_count", "entries_count", "federated_bundles_count", "svid_chain", "uptime"],

@@ -4,9 +4,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { parsePemCertificates } from "../../certs/index.ts";
+import { localAuthorityService as service } from "../../proto/services.ts";
+import { systemClock } from "../../runtime/core/index.ts";
 import { verifyX509Svid } from "../../spiffe/index.ts";
 import { type CliResult, cli } from "../../test/fakes/cli.ts";
 import { TestServer } from "../../test/fakes/test-server.ts";
+import { listenUnix, RpcRouter } from "../../transport/index.ts";
 import { exitCodes } from "../exit-codes.ts";
 
 interface State {
@@ -64,6 +67,36 @@ describe("the authorities on the command line", () => {
     assert.equal(refused.code, exitCodes.refused);
     assert.match(refused.err, /nobody can call tokens back \(until \d{4}-.* at the latest\)/);
     assert.match((await run("localauthority", "jwt", "revoke", "--authority-id", old, "--force")).out, /Cut off:\n/);
+  });
+
+  it("revoke: at a SPIRE server, which cannot say what rests on an authority, at once", async () => {
+    const router = new RpcRouter();
+    const asked: string[] = [];
+    const revoked = (id: string) => {
+      asked.push(id);
+      return { authority_id: id, expires_at: "0", upstream_authority_subject_key_id: "" };
+    };
+    router.unary(service.RevokeX509Authority, async ({ authority_id: id }) => ({ revoked_authority: revoked(id) }));
+    router.unary(service.RevokeJWTAuthority, async ({ authority_id: id }) => ({ revoked_authority: revoked(id) }));
+    router.unary(service.RevokeX509UpstreamAuthority, async ({ subject_key_id: id }) => ({
+      upstream_authority_subject_key_id: revoked(id).authority_id,
+    }));
+    const path = join(folder, "spire.sock");
+    const listener = await listenUnix({ path, mode: 0o700, directoryMode: 0o700, router, clock: systemClock });
+    try {
+      for (const args of [
+        ["localauthority", "x509", "revoke", "-authorityID", "x"],
+        ["localauthority", "jwt", "revoke", "-authorityID", "j"],
+        ["upstreamauthority", "revoke", "-subjectKeyID", "u"],
+      ]) {
+        const { code, out, err } = await cli([...args, "-socketPath", path]);
+        assert.deepEqual([code, err], [exitCodes.ok, ""]);
+        assert.match(out, /Not known:\n {2}what still rested on it/);
+      }
+      assert.deepEqual(asked, ["x", "j", "u"]);
+    } finally {
+      await listener.close({ graceMs: 0 });
+    }
   });
 
   it("upstreamauthority: says that there is none", async () => {

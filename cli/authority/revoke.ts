@@ -1,7 +1,9 @@
 import type { CheckRevocationResponse__Output } from "../../proto/gen/countersign/server/localauthority/v1/CheckRevocationResponse.ts";
 import type { Obstacle__Output } from "../../proto/gen/countersign/server/localauthority/v1/Obstacle.ts";
-import { revocationService as service } from "../../proto/services.ts";
+import type { RevokeResponse__Output } from "../../proto/gen/countersign/server/localauthority/v1/RevokeResponse.ts";
+import { localAuthorityService, revocationService as service } from "../../proto/services.ts";
 import { systemClock } from "../../runtime/core/index.ts";
+import { ServiceError } from "../../transport/index.ts";
 import { type CommandChannel, withServer } from "../connect.ts";
 import type { CommandContext } from "../context.ts";
 import { CommandError, exitCodes } from "../exit-codes.ts";
@@ -27,8 +29,13 @@ const namedMax = 20;
 /** Revokes once nothing is known to rest on the authority; at the end of the wait says what still does. */
 export async function revoke(authority: Authority, options: RevokeOptions, context: CommandContext): Promise<void> {
   const answer = await withServer(options, context, async (channel) => {
-    if (options.force !== true) await untilSafe(channel, authority, options.timeout, context);
-    return channel.unary(service.Revoke, { authority, force: options.force === true });
+    try {
+      if (options.force !== true) await untilSafe(channel, authority, options.timeout, context);
+      return await channel.unary(service.Revoke, { authority, force: options.force === true });
+    } catch (error) {
+      if (!(error instanceof ServiceError) || error.status !== "unimplemented") throw error;
+      return revokeAtSpire(channel, authority);
+    }
   });
   const { revoked_authority: revoked, obstacles, unknowns } = answer;
   if (options.output === "json") {
@@ -44,6 +51,22 @@ export async function revoke(authority: Authority, options: RevokeOptions, conte
       ? facts([["Revoked upstream authority", revoked?.authority_id ?? ""]])
       : section("Revoked", revoked);
   context.terminal.out([title, ...cut, ...notes].join("\n"));
+}
+
+/** A SPIRE server cannot say what rests on an authority, and revokes at once. */
+async function revokeAtSpire(channel: CommandChannel, { kind, id }: Authority): Promise<RevokeResponse__Output> {
+  const unknowns = ["what still rested on it: a SPIRE server does not say, and revokes at once"];
+  if (kind === "upstream") {
+    await channel.unary(localAuthorityService.RevokeX509UpstreamAuthority, { subject_key_id: id });
+    const revoked = { authority_id: id, expires_at: "0", upstream_authority_subject_key_id: "" };
+    return { revoked_authority: revoked, obstacles: [], unknowns };
+  }
+  const request = { authority_id: id };
+  const answer =
+    kind === "x509"
+      ? await channel.unary(localAuthorityService.RevokeX509Authority, request)
+      : await channel.unary(localAuthorityService.RevokeJWTAuthority, request);
+  return { ...answer, obstacles: [], unknowns };
 }
 
 async function untilSafe(

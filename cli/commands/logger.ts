@@ -6,6 +6,13 @@ import { withExamples } from "./examples.ts";
 
 const levels = ["panic", "fatal", "error", "warn", "info", "debug", "trace"];
 
+/** In any case, as SPIRE takes it. */
+function levelOption(): Option {
+  const option = new Option("--level <level>", "what is logged at least").choices(levels).makeOptionMandatory();
+  const { parseArg } = option;
+  return option.argParser((text: string, previous: string) => parseArg?.(text.toLowerCase(), previous) ?? text);
+}
+
 /** `logger` and `debug` of the server, on the program itself, and of the agent, below `agent`: only on local sockets. */
 export function addLoggerCommands(program: Command, agent: Command, context: CommandContext): void {
   for (const [group, who] of [
@@ -22,7 +29,7 @@ export function addLoggerCommands(program: Command, agent: Command, context: Com
     const set = logger
       .command("set")
       .description(`change the ${who}'s log level until it is reset or started again`)
-      .addOption(new Option("--level <level>", "what is logged at least").choices(levels).makeOptionMandatory());
+      .addOption(levelOption());
     withExamples(local(set, context), `${prefix}logger set --level debug`).action(async (options: SetLevelOptions) =>
       (await import("../logger/level.ts")).setLevel(who, options, context),
     );

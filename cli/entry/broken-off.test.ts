@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, beforeEach, describe, it } from "node:test";
+import type { Entry } from "../../proto/gen/spire/api/types/Entry.ts";
 import { entryService, syncService } from "../../proto/services.ts";
 import { systemClock } from "../../runtime/core/index.ts";
 import { type CliResult, cli } from "../../test/fakes/cli.ts";
@@ -21,6 +22,8 @@ describe("a server that stops in the middle of a command", () => {
   /** What WaitApplied says, call by call; then it is away. */
   let states: string[] = [];
   const waits: number[] = [];
+  /** What ListEntries says, call by call. */
+  let listed: Entry[][] = [];
   before(async () => {
     const router = new RpcRouter();
     router.unary(entryService.BatchCreateEntry, async ({ entries }) => {
@@ -32,6 +35,7 @@ describe("a server that stops in the middle of a command", () => {
       }));
       return { results };
     });
+    router.unary(entryService.ListEntries, async () => ({ entries: listed.shift() ?? [] }));
     router.unary(syncService.WaitApplied, async ({ timeout_ms }) => {
       waits.push(timeout_ms);
       const state = states.shift();
@@ -56,6 +60,20 @@ describe("a server that stops in the middle of a command", () => {
     const stdin = JSON.stringify(Array.from({ length: count }, () => entry));
     return cli(["entry", "create", "--socket", path, "--file", "-", ...args], { stdin });
   }
+
+  it("entry apply: who is overtaken by another says so", async () => {
+    const entry = { id: "team.x", spiffe_id: agentId, parent_id: agentId, selectors: [{ type: "a", value: "b" }] };
+    const stdin = JSON.stringify({ owner: "team", entries: [{ ...entry, id: undefined, name: "x" }] });
+    const args = ["entry", "apply", "--socket", path, "-f", "-", "--yes"];
+    listed = [[], [{ ...entry, hint: "of another" }]];
+    const overtaken = await cli(args, { stdin });
+    assert.deepEqual([overtaken.code, /^1 done$/m.test(overtaken.out)], [exitCodes.refused, true]);
+    assert.match(overtaken.err, /at the same time \(ERR_CHANGED_MEANWHILE\)/);
+    batches = 0;
+    listed = [[], [entry]];
+    const alone = await cli(args, { stdin });
+    assert.deepEqual([alone.code, alone.err], [exitCodes.ok, ""]);
+  });
 
   it("what was done before is still reported, the rest with the failure as its status", async () => {
     const { code, out } = await create(501, "--output", "json");

@@ -43,7 +43,7 @@ async function idsOf(
   if (given.length > 0) throw inputError("ERR_USAGE", "--file cannot be combined with ids");
   const { value, unusable } = await readDocument(file, context);
   const ids = typeof value === "object" && value !== null && "ids" in value ? value.ids : value;
-  if (!Array.isArray(ids) || ids.length === 0 || !ids.every((id) => typeof id === "string" && id !== ""))
+  if (!Array.isArray(ids) || !ids.every((id) => typeof id === "string" && id !== ""))
     throw unusable('it is not {"ids": […]}, nor a list of ids');
   return ids;
 }

@@ -323,6 +323,8 @@ describe("countersign entry", () => {
     const [one, two] = [await create("/by-file/1"), await create("/by-file/2")];
     const { code } = await entry("delete", ["-file", "-"], { stdin: JSON.stringify({ ids: [one.id, two.id] }) });
     assert.equal(code, exitCodes.ok);
+    const none = await entry("delete", ["-file", "-", "-output", "json"], { stdin: '{"ids":[]}' });
+    assert.deepEqual([none.code, none.json], [exitCodes.ok, { results: [] }]);
     for (const [args, stdin] of [
       [["--file", "-"], "{}"],
       [["--file", "-"], "[1]"],

@@ -81,6 +81,8 @@ describe("readEntries()", () => {
       }),
     );
     assert.deepEqual(entry, { ...wire, id: "e1", expires_at: "4000000000" });
+    const { id: _id, expires_at: _end, ...rest } = wire;
+    assert.deepEqual(await read(JSON.stringify({ ...rest, entryExpiry: 4_000_000_000 })), [{ ...entry, id: "" }]);
     const printed = { ...wire, id: "e2", revision_number: "3", created_at: "1764063000" };
     assert.deepEqual(await read(JSON.stringify(printed)), [{ ...wire, id: "e2" }]);
     const attributes = { disable_x509_svid_prefetch: true };

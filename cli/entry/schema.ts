@@ -51,6 +51,7 @@ export const entryInput = z
     downstream: z.boolean().default(false),
     expires_at: int64.optional(),
     entry_expiry: int64.optional(),
+    entryExpiry: int64.optional(),
     dns_names: z.array(z.string()).default([]),
     store_svid: z.boolean().default(false),
     hint: z.string().default(""),
@@ -65,11 +66,11 @@ export const entryInput = z
     created_at: int64.optional(),
   })
   .transform((entry): Entry => {
-    const { entry_id, entry_expiry, revision_number: _revision, created_at: _createdAt, ...rest } = entry;
+    const { entry_id, entry_expiry, entryExpiry, revision_number: _revision, created_at: _createdAt, ...rest } = entry;
     return {
       ...rest,
       id: entry.id ?? entry_id ?? "",
-      expires_at: entry.expires_at ?? entry_expiry ?? "0",
+      expires_at: entry.expires_at ?? entryExpiry ?? entry_expiry ?? "0",
       additional_attributes: entry.additional_attributes ?? null,
     };
   });

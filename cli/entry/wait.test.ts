@@ -62,6 +62,15 @@ describe("countersign entry create --wait", () => {
     assert.match(err, /^Error: not delivered: no agent .* \(ERR_NO_AGENT\)\n +compare the parent ID/);
   });
 
+  it("says that no node has the selectors of a node alias", async () => {
+    const { code, err } = await cli([
+      ...["entry", "create", "--node", "--wait", "--socket", server.config.socketPath],
+      ...["--spiffe-id", "spiffe://example.org/group", "--selector", "x509pop:subject:cn:nobody"],
+    ]);
+    assert.equal(code, exitCodes.refused);
+    assert.match(err, /no agent that the server knows has these node selectors \(ERR_NO_AGENT\)/);
+  });
+
   it("update --wait does the same", async () => {
     const { results } = JSON.parse((await create(prompt, "/to-update", "--output", "json")).out);
     const update = [

@@ -48,12 +48,17 @@ export async function deliverAndPrint(
       terminal.err(`not connected: ${idText(agent_id)} (it applies the change when it returns)`);
   }
   if (agents?.length === 0) {
-    const message = "not delivered: no agent that the server knows has this parent ID";
+    const message = `not delivered: no agent that the server knows has ${whatIsMissing(results)}`;
     printFailure({ message, code: "ERR_NO_AGENT", hint: cliErrorSpecs.ERR_NO_AGENT.fix }, terminal, asJson);
     finish(exitCodes.refused);
   }
   if (results.some((result) => !succeeded(result))) finish(exitCodes.refused);
   else if (states.has("pending")) finish(exitCodes.timedOut);
+}
+
+function whatIsMissing(results: readonly ItemResult[]): string {
+  const isAlias = ({ entry }: ItemResult): boolean => entry?.parent_id?.path === "/spire/server";
+  return results.filter(succeeded).every(isAlias) ? "these node selectors" : "this parent ID";
 }
 
 /**

@@ -3,7 +3,7 @@ import { describe, it } from "node:test";
 import { EntrySetDigest } from "../../proto/domain/digest.ts";
 import type { RegistrationEntry } from "../../proto/domain/entry.ts";
 import type { SyncAck, SyncHello, SyncMessage, SyncPage, SyncStatus } from "../../proto/domain/link.ts";
-import { SpiffeBundle, TrustDomain } from "../../spiffe/index.ts";
+import { Selector, SpiffeBundle, SpiffeId, TrustDomain } from "../../spiffe/index.ts";
 import { FakeClock, settle } from "../../test/fakes/fake-clock.ts";
 import { FakeRegistry } from "../../test/fakes/fake-registry.ts";
 import { agentId, entryItem, entryOf, exampleTrustDomain, nodeItem, nodeOf } from "../../test/fakes/server-values.ts";
@@ -499,6 +499,27 @@ describe("waitApplied()", () => {
     agent.acknowledge();
     assert.deepEqual(states(await waiting), [["a", "applied"]]);
     assert.equal(world.clock.pendingTimers, 0);
+  });
+
+  it("waits, of a node alias, for the entries below it, at the nodes that have its selectors", async () => {
+    const world = new World();
+    // The registry of this test knows no walk: the alias is the agent's own id.
+    const above = { parentId: SpiffeId.of(exampleTrustDomain, "/spire/server"), spiffeId: agentId("a") };
+    world.registry.apply(entryItem(entryOf("alias", "a", { ...above, selectors: [Selector.parse("node:one")] })));
+    assert.deepEqual(await world.wait(["alias"]), []);
+    const agent = world.connect();
+    await settle();
+    const node = { ...nodeOf("a"), selectors: [Selector.parse("node:one"), Selector.parse("node:two")] };
+    world.registry.apply(nodeItem(node), entryItem(entryOf("below", "a")));
+    let done: unknown;
+    const waiting = world.wait(["alias"]).then((result) => {
+      done = result;
+      return result;
+    });
+    await settle();
+    assert.equal(done, undefined);
+    agent.acknowledge();
+    assert.deepEqual(states(await waiting), [["a", "applied"]]);
   });
 
   it("names agents that are not connected without waiting for them, and says pending when time is over", async () => {

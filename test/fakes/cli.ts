@@ -15,7 +15,7 @@ export interface CliOptions {
   readonly uid?: number;
   readonly colors?: boolean;
   /** What a question is answered with; without it there is nobody to ask. */
-  readonly answer?: boolean;
+  readonly answer?: boolean | (() => Promise<boolean>);
   /** Hears what is printed while the command runs. */
   readonly onOut?: (text: string) => void;
   readonly onErr?: (text: string) => void;
@@ -40,7 +40,7 @@ export async function cli(args: readonly string[], options: CliOptions = {}): Pr
     environment: options.environment ?? {},
     uid: options.uid ?? 0,
     readStdin: async () => options.stdin ?? "",
-    confirm: async () => options.answer,
+    confirm: async () => (typeof options.answer === "function" ? options.answer() : options.answer),
   });
   return {
     code,

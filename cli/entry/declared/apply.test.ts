@@ -95,6 +95,32 @@ describe("entry apply, entry export", () => {
     assert.equal((await entry("count", [])).out, "3 entries");
   });
 
+  it("does not apply what is no longer what was shown", async () => {
+    const stdin = JSON.stringify([{ ...web, name: "shown" }]);
+    const id = "team.meanwhile";
+    const somebodyElse = async (): Promise<boolean> => {
+      const other = ["--entry-id", id, "--parent-id", parent, "--spiffe-id", "spiffe://example.org/meanwhile"];
+      assert.equal((await entry("create", [...other, "--selector", "unix:uid:7"])).code, exitCodes.ok);
+      return true;
+    };
+    const args = ["--owner", "team", "-f", "-"];
+    const { code, out, err } = await entry("apply", args, { stdin, answer: somebodyElse });
+    assert.equal(code, exitCodes.refused);
+    assert.doesNotMatch(out, /meanwhile| done/);
+    assert.match(err, /nothing was changed by this \(ERR_CHANGED_MEANWHILE\)/);
+    assert.equal((await entry("show", ["--entry-id", id])).code, exitCodes.ok);
+    const shown = await entry("apply", [...args, "--yes"], { stdin });
+    assert.deepEqual([shown.code, /^- delete team\.meanwhile/m.test(shown.out)], [exitCodes.ok, true]);
+  });
+
+  it("what is named twice is named once: applied again it changes nothing", async () => {
+    const twice = { ...web, name: "shown", selectors: ["unix:uid:1", "unix:uid:1"], dns_names: ["b.x", "a.x", "b.x"] };
+    const args = ["--owner", "team", "-f", "-", "--yes"];
+    const stdin = JSON.stringify([twice]);
+    assert.equal((await entry("apply", args, { stdin })).code, exitCodes.ok);
+    assert.match((await entry("apply", args, { stdin })).out, /^0 to create, 0 to update, 0 to delete, 1 unchanged$/);
+  });
+
   it("takes nothing for everything only when told so", async () => {
     const path = files("empty", {});
     const args = ["--owner", "team", "-f", path, "--yes"];

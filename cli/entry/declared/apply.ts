@@ -1,5 +1,6 @@
 import { type CommandChannel, withServer } from "../../connect.ts";
 import type { CommandContext, Finish } from "../../context.ts";
+import { cliErrorSpecs } from "../../errors.ts";
 import { CommandError, exitCodes, inputError } from "../../exit-codes.ts";
 import type { ServerOptions } from "../../options.ts";
 import { printable, toJson } from "../../output.ts";
@@ -26,7 +27,9 @@ interface Done {
 
 /**
  * Makes the server have what the files declare. Shows the differences and asks first; deletes only what the owner of the
- * files owns. Nothing is changed when the files have a problem. Applying again changes nothing.
+ * files owns. Nothing is changed when the files have a problem, or when the differences are no longer those that were shown.
+ * Applying again changes nothing. There is no lock: at the end the server has what the files declare, or this one, or
+ * whoever changed entries last, ends with ERR_CHANGED_MEANWHILE.
  */
 export async function apply(options: ApplyOptions, context: CommandContext, finish: Finish): Promise<void> {
   const declaration = await readDeclaration(options.file, options.owner, context);
@@ -41,30 +44,46 @@ export async function apply(options: ApplyOptions, context: CommandContext, fini
 
 async function applyOver(
   channel: CommandChannel,
-  { entries, owner }: Declaration,
+  declaration: Declaration,
   options: ApplyOptions,
   context: CommandContext,
   finish: Finish,
 ): Promise<void> {
   const { terminal } = context;
   const asJson = options.output === "json";
-  const plan = planOf(entries, await everyEntry(channel, {}), owner, options.prune);
+  const lookAgain = async (): Promise<Plan> =>
+    planOf(declaration.entries, await everyEntry(channel, {}), declaration.owner, options.prune);
+  const plan = await lookAgain();
   if (plan.problems.length > 0)
     throw inputError("ERR_ENTRY_FILE", ["cannot be applied", ...plan.problems].join("\n  "));
   if (!asJson) terminal.out(planText(plan));
-  const isSame = plan.create.length + plan.update.length + plan.remove.length === 0;
+  const isSame = isDone(plan);
   if (isSame || options.dryRun === true) {
     if (asJson) terminal.out(toJson(planJson(plan)));
     if (!isSame) finish(exitCodes.differs);
     return;
   }
-  if (options.yes !== true) await ask(context);
+  if (options.yes !== true) {
+    await ask(context);
+    if (planText(await lookAgain()) !== planText(plan))
+      throw changedMeanwhile("entries changed while the question was open; nothing was changed by this");
+  }
   const done = await carryOut(channel, plan);
   if (asJson) {
     const results = done.map(({ action, result: { id, status } }) => ({ action, id, status }));
     terminal.out(toJson({ ...planJson(plan), results }));
   } else printDone(done, plan, context);
   if (done.some(({ result }) => !succeeded(result))) finish(exitCodes.refused);
+  else if (!isDone(await lookAgain())) throw changedMeanwhile("somebody else changed these entries at the same time");
+}
+
+function isDone({ create, update, remove, problems }: Plan): boolean {
+  return create.length + update.length + remove.length + problems.length === 0;
+}
+
+function changedMeanwhile(message: string): CommandError {
+  const code = "ERR_CHANGED_MEANWHILE";
+  return new CommandError(exitCodes.refused, message, { code, hint: cliErrorSpecs[code].fix });
 }
 
 async function ask(context: CommandContext): Promise<void> {

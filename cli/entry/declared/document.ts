@@ -21,26 +21,37 @@ export interface EntryDocument {
   };
 }
 
-/** Equal documents are equal entries: what has no order is sorted. The order of DNS names counts, the first is the CN. */
+/** Equal documents are equal entries: what has no order is sorted, and nothing is there twice. The order of DNS names counts, the first is the CN. */
 export function documentOf(entry: Entry): EntryDocument {
   return {
     ...withoutDefaults({ id: entry.id ?? "" }),
     spiffe_id: idText(entry.spiffe_id),
     parent_id: idText(entry.parent_id),
-    selectors: (entry.selectors ?? []).map(({ type = "", value = "" }) => `${type}:${value}`).toSorted(),
+    selectors: (entry.selectors ?? [])
+      .map(({ type = "", value = "" }) => `${type}:${value}`)
+      .filter(isFirst)
+      .toSorted(),
     ...withoutDefaults({
       x509_svid_ttl: entry.x509_svid_ttl ?? 0,
       jwt_svid_ttl: entry.jwt_svid_ttl ?? 0,
-      federates_with: (entry.federates_with ?? []).map((domain) => domain.replace(/^spiffe:\/\//, "")).toSorted(),
+      federates_with: (entry.federates_with ?? [])
+        .map((domain) => domain.replace(/^spiffe:\/\//, ""))
+        .filter(isFirst)
+        .toSorted(),
       admin: entry.admin ?? false,
       downstream: entry.downstream ?? false,
       expires_at: expiryText(entry.expires_at),
-      dns_names: entry.dns_names ?? [],
+      dns_names: (entry.dns_names ?? []).filter(isFirst),
       store_svid: entry.store_svid ?? false,
       hint: entry.hint ?? "",
     }),
     ...attributesOf(entry),
   };
+}
+
+/** Named twice is named once. */
+function isFirst(text: string, index: number, all: readonly string[]): boolean {
+  return all.indexOf(text) === index;
 }
 
 function withoutDefaults<Fields extends Record<string, unknown>>(fields: Fields): Partial<Fields> {
