@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { AgentWorld, selectors } from "../test/fakes/agent-world.ts";
+import { backOffs } from "./limits.ts";
 
 const web = { spiffeId: "spiffe://example.org/web", selectors: selectors("unix:uid:1") };
 
@@ -308,6 +309,34 @@ describe("renewal of the agent's own SVID", () => {
     assert.equal(world.failure, undefined);
     assert.equal(world.server.streams, 1);
     assert.equal(world.server.log.filter((line) => line === "attest").length, 1);
+    await world.stop();
+  });
+
+  it("is not put off any longer when the server comes back from an outage", async () => {
+    const world = await AgentWorld.create();
+    await world.start();
+    const first = world.nodeStore.state?.active;
+    await world.clock.advance(1_600_000);
+    world.server.goDown();
+    // Long enough for the longest pauses between attempts.
+    await world.clock.advance(1_500_000);
+    assert.equal(world.nodeStore.state?.active, first);
+    world.server.isDown = false;
+    await world.clock.advance(backOffs.sync.capMs + 1_000);
+    assert.notEqual(world.nodeStore.state?.active, first);
+    await world.stop();
+  });
+
+  it("is tried the more often the less is left", async () => {
+    const world = await AgentWorld.create();
+    world.server.agentTtl = 40;
+    await world.start();
+    world.server.isRenewingDown = true;
+    await world.clock.advance(38_000);
+    world.server.isRenewingDown = false;
+    await world.clock.advance(2_500);
+    assert.equal(world.failure, undefined);
+    assert.equal(world.server.log.filter((line) => line === "renew").length, 1);
     await world.stop();
   });
 

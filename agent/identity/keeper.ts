@@ -55,8 +55,11 @@ export class NodeIdentityKeeper {
   readonly #wakeup = new Wakeup();
   #state: NodeState | undefined;
   #denied: PermissionDeniedReason | undefined;
+  /** Renewals in a row that failed. */
   #failures = 0;
   #notBeforeMs = 0;
+  /** The last renewal failed because no server could be reached. */
+  #isCutOff = false;
   #saidExpired = false;
   #changes: Promise<void> = Promise.resolve();
   readonly #rebootstrap: Rebootstrap;
@@ -96,12 +99,21 @@ export class NodeIdentityKeeper {
   /** The server has accepted `identity`; when it is the active one, the one before is of no use any more. */
   async accepted(identity: NodeIdentity | undefined): Promise<void> {
     this.#rebootstrap.serverVerified();
+    if (this.#isCutOff) this.#renewAtOnce();
     await this.#inTurn(async () => {
       const state = this.#state;
       if (state?.previous === undefined || state.active !== identity) return;
       this.#state = { ...state, previous: undefined };
       await this.#deps.store.saveState(this.#state);
     });
+  }
+
+  /** The server is back: what an outage has put off is not put off any longer. */
+  #renewAtOnce(): void {
+    this.#isCutOff = false;
+    this.#failures = 0;
+    this.#notBeforeMs = 0;
+    this.#wakeup.wake();
   }
 
   /** One change of the stored state after the other: what is stored last is what holds last. */
@@ -193,13 +205,16 @@ export class NodeIdentityKeeper {
       else await this.#renewOnce(state, signal);
       this.#failures = 0;
       this.#notBeforeMs = 0;
+      this.#isCutOff = false;
     } catch (error) {
       if (signal.aborted) return;
       const reason = deniedReason(error);
       if (reason !== undefined) this.#denied = reason;
-      const delayMs = backOffMs(this.#failures, backOffs.renew, this.#deps.random);
+      const now = this.#deps.clock.now();
+      const delayMs = renewDelayMs(this.#failures, state.active.notAfterMs - now, this.#deps.random);
       this.#failures += 1;
-      this.#notBeforeMs = this.#deps.clock.now() + delayMs;
+      this.#notBeforeMs = now + delayMs;
+      this.#isCutOff = error instanceof ServiceError && error.status === "unavailable";
       this.#deps.events.renewFailed(error, delayMs);
     }
   }
@@ -382,6 +397,12 @@ export class NodeIdentityKeeper {
       await this.#wakeup.sleep(this.#deps.clock, expiredCheckMs, signal).catch(() => {});
     }
   }
+}
+
+/** The less of the identity is left, the more often: no single wait may be what it ends in. */
+function renewDelayMs(failures: number, leftMs: number, random: Random): number {
+  const mostMs = Math.max(leftMs / 8, backOffs.renew.initialMs / 2);
+  return Math.min(backOffMs(failures, backOffs.renew, random), Math.round(mostMs));
 }
 
 /** There is no proof left that the server would take. */

@@ -82,6 +82,8 @@ export class FakeServer {
   isDown = false;
   /** The stream answers, signing does not. */
   isSigningDown = false;
+  /** The stream answers, renewing the agent's own SVID does not. */
+  isRenewingDown = false;
   agentTtl = 3600;
   x509Ttl = 3600;
   jwtTtl = 300;
@@ -414,6 +416,7 @@ class FakeLink implements ServerLink {
 
   async renewAgent(csrDer: Uint8Array): Promise<IssuedX509Svid> {
     this.#reach();
+    if (this.#server.isRenewingDown) throw lost();
     return this.#server.renew(this.#serial, csrDer);
   }
 

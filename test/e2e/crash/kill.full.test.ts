@@ -15,7 +15,7 @@ import { seededRandom } from "../../fakes/seeded-random.ts";
 const seed = Number(process.env["SEED"] ?? Date.now() % 100_000);
 const rounds = 20;
 /** Longer than twice the time that a start takes on a busy machine; short enough for renewals in every few rounds. */
-const lives = { default_x509_svid_ttl: "24s", agent_ttl: "40s", ca_ttl: "240s" };
+const lives = { default_x509_svid_ttl: "24s", agent_ttl: "60s", ca_ttl: "240s" };
 
 /** Renewal is at half of the life ± 5 %. */
 const leftMs = 10_000;
