@@ -1,4 +1,6 @@
-import { SpiffeId, TrustDomain } from "../spiffe/index.ts";
+import type { SpiffeId, TrustDomain } from "../spiffe/index.ts";
+import { checkFunction, readSpiffeId, readTrustDomain } from "./arguments.ts";
+import { UsageError } from "./usage-error.ts";
 
 /**
  * What an authoriser decides. A refusal says why: `code` becomes `reason` of the `WorkloadError`
@@ -56,17 +58,23 @@ function refused(code: string, reason: string): Authorization {
   return { allow: false, code, reason };
 }
 
-/** Exactly this SPIFFE ID; refuses with `ERR_PEER_ID`. Throws `ERR_SPIFFE_ID_…` at once when `expected` is malformed. */
+/**
+ * Exactly this SPIFFE ID, compared byte by byte (SPIFFE-ID §2); refuses with `ERR_PEER_ID`.
+ * @throws SpiffeError ERR_SPIFFE_…, ERR_TRUST_DOMAIN_… when `expected` is malformed; UsageError ERR_ARGUMENT_INVALID when it is none at all
+ */
 export function id(expected: SpiffeId | string): Authorizer {
-  const wanted = typeof expected === "string" ? SpiffeId.parse(expected) : expected;
+  const wanted = readSpiffeId(expected, "id");
   const authorize: Authorizer = (peer) =>
     peer.equals(wanted) ? allowed : refused("ERR_PEER_ID", `${peer} is not ${wanted}`);
   return keyed(authorize, "id", [wanted.toString()], [wanted.trustDomain.name]);
 }
 
-/** One of these SPIFFE IDs; refuses with `ERR_PEER_ID`. An empty list accepts nobody. */
+/**
+ * One of these SPIFFE IDs; refuses with `ERR_PEER_ID`. An empty list accepts nobody.
+ * @throws as `id`
+ */
 export function oneOf(...expected: readonly (SpiffeId | string)[]): Authorizer {
-  const ids = expected.map((one) => (typeof one === "string" ? SpiffeId.parse(one) : one));
+  const ids = expected.map((one) => readSpiffeId(one, "oneOf"));
   const wanted = new Set(ids.map((one) => one.toString()));
   const authorize: Authorizer = (peer) =>
     wanted.has(peer.toString())
@@ -76,9 +84,13 @@ export function oneOf(...expected: readonly (SpiffeId | string)[]): Authorizer {
   return keyed(authorize, "oneOf", [...wanted].sort(), trustDomains);
 }
 
-/** Any member of this trust domain; refuses with `ERR_PEER_TRUST_DOMAIN`. */
+/**
+ * Any member of this trust domain, given by its name (`example.org`); refuses with `ERR_PEER_TRUST_DOMAIN`.
+ * @throws SpiffeError ERR_TRUST_DOMAIN_… when the name is malformed; UsageError ERR_ARGUMENT_INVALID for a SPIFFE ID or what
+ * is no name at all
+ */
 export function memberOf(trustDomain: TrustDomain | string): Authorizer {
-  const wanted = typeof trustDomain === "string" ? TrustDomain.parse(trustDomain) : trustDomain;
+  const wanted = readTrustDomain(trustDomain, "memberOf");
   const authorize: Authorizer = (peer) =>
     peer.isMemberOf(wanted) ? allowed : refused("ERR_PEER_TRUST_DOMAIN", `${peer} is not a member of ${wanted.name}`);
   return keyed(authorize, "memberOf", [wanted.name], [wanted.name]);
@@ -86,12 +98,17 @@ export function memberOf(trustDomain: TrustDomain | string): Authorizer {
 
 /**
  * The ID itself and whatever lies below it: `spiffe://example.org/ns/prod` accepts `…/ns/prod` and `…/ns/prod/web`, and
- * not `…/ns/production`. Refuses with `ERR_PEER_TRUST_DOMAIN` or `ERR_PEER_PATH`. Throws `ERR_SPIFFE_…` at once when
- * `prefix` is malformed, a slash at its end included, and `TypeError` when it has no path: that is `memberOf`.
+ * not `…/ns/production`. Refuses with `ERR_PEER_TRUST_DOMAIN` or `ERR_PEER_PATH`.
+ * @throws SpiffeError ERR_SPIFFE_… when `prefix` is malformed, a slash at its end included; UsageError ERR_ARGUMENT_INVALID
+ * when it has no path (that is `memberOf`), or is none at all
  */
 export function pathPrefix(prefix: SpiffeId | string): Authorizer {
-  const wanted = typeof prefix === "string" ? SpiffeId.parse(prefix) : prefix;
-  if (wanted.path === "") throw new TypeError(`${wanted} has no path; for a whole trust domain there is memberOf`);
+  const wanted = readSpiffeId(prefix, "pathPrefix");
+  if (wanted.path === "") {
+    throw new UsageError("ERR_ARGUMENT_INVALID", `pathPrefix takes a SPIFFE ID with a path, and ${wanted} has none`, {
+      fix: `for the whole trust domain there is memberOf("${wanted.trustDomain.name}")`,
+    });
+  }
   const isMember = memberOf(wanted.trustDomain);
   const authorize: Authorizer = (peer) => {
     const decision = isMember(peer);
@@ -101,7 +118,7 @@ export function pathPrefix(prefix: SpiffeId | string): Authorizer {
   return keyed(authorize, "pathPrefix", [wanted.toString()], [wanted.trustDomain.name]);
 }
 
-/** All, in this order; the first refusal counts. @throws TypeError for none at all, which would accept everybody */
+/** All, in this order; the first refusal counts. @throws UsageError ERR_ARGUMENT_INVALID for none at all, which would accept everybody */
 export function allOf(...authorizers: readonly [Authorizer, ...Authorizer[]]): Authorizer {
   checkSome(authorizers, "allOf");
   const all: Authorizer = (peer) => {
@@ -114,7 +131,7 @@ export function allOf(...authorizers: readonly [Authorizer, ...Authorizer[]]): A
   return keyed(all, "allOf", authorizers.map(keyOf), authorizers.flatMap(trustDomainsOf));
 }
 
-/** At least one; the last refusal counts. @throws TypeError for none at all */
+/** At least one; the last refusal counts. @throws UsageError ERR_ARGUMENT_INVALID for none at all */
 export function anyOf(...authorizers: readonly [Authorizer, ...Authorizer[]]): Authorizer {
   checkSome(authorizers, "anyOf");
   const any: Authorizer = (peer) => {
@@ -131,8 +148,10 @@ export function anyOf(...authorizers: readonly [Authorizer, ...Authorizer[]]): A
 /**
  * Your own rule. Only `true` accepts: everything else, a promise included, refuses with `ERR_PEER_REFUSED`; what it throws
  * refuses too.
+ * @throws UsageError ERR_ARGUMENT_INVALID when `test` is no function
  */
 export function predicate(test: (peer: SpiffeId) => boolean): Authorizer {
+  checkFunction(test, "what predicate takes");
   return (peer) => {
     // From JavaScript it may be anything: a promise would be truthy, whatever it comes to.
     const answer: unknown = test(peer);
@@ -145,7 +164,9 @@ export function predicate(test: (peer: SpiffeId) => boolean): Authorizer {
 
 function checkSome(authorizers: readonly Authorizer[], name: string): void {
   if (authorizers.length === 0 || !authorizers.every((one) => typeof one === "function")) {
-    throw new TypeError(`${name} needs authorisers`);
+    throw new UsageError("ERR_ARGUMENT_INVALID", `${name} takes one or more authorisers`, {
+      fix: `give what id(…), memberOf(…) and the like return`,
+    });
   }
 }
 
@@ -156,10 +177,12 @@ function ignoreRejection(answer: unknown): void {
 
 /**
  * For each factory: forgetting `authorize` must not accept everybody.
- * @throws TypeError when it is missing
+ * @throws UsageError ERR_AUTHORIZE_MISSING
  */
 export function checkAuthorize(options: { readonly authorize: Authorizer }, factory: string): void {
-  if (typeof options?.authorize !== "function") throw new TypeError(`${factory} needs \`authorize\``);
+  if (typeof options?.authorize !== "function") {
+    throw new UsageError("ERR_AUTHORIZE_MISSING", `${factory} needs \`authorize\``);
+  }
 }
 
 /** Asks an authoriser, and takes nothing but a clear yes for one. */

@@ -114,3 +114,4 @@ export { createHttpsAgent, type HttpsAgentOptions } from "./tls/https-agent.ts";
 export { createHttpsServer, type HttpsServerOptions, httpsServerFactory } from "./tls/https-server.ts";
 export { type GrpcAuthContext, type GrpcCall, type Peer, peerOf } from "./tls/peers.ts";
 export { type ConnectTlsOptions, connectTls, createTlsServer, type TlsServerOptions } from "./tls/tls.ts";
+export { UsageError, type UsageErrorCode } from "./usage-error.ts";

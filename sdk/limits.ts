@@ -37,9 +37,9 @@ export const workloadLimits = {
     reason:
       "what is under way on a connection that `closeWhen` closes has this long, where `closeGraceMs` says nothing else",
   },
-  longestCloseGraceMs: {
+  longestTimeoutMs: {
     value: 2_147_483_647,
-    reason: "timers of Node wait no longer, a longer one would fire at once",
+    reason: "timers of Node wait no longer, a longer one would fire at once: `timeoutMs`, `closeGraceMs`",
   },
   closeSweepMs: { value: 1_000, reason: "connections with `closeWhen` are looked at together, once a second at most" },
   closeRecheckBatch: {

@@ -10,7 +10,10 @@ import {
 } from "../../proto/workload/codec.ts";
 import { type Clock, type Random, systemClock, systemRandom } from "../../runtime/core/index.ts";
 import { type BundleMap, resolveEndpointAddress, SpiffeError, SpiffeId } from "../../spiffe/index.ts";
+import { readAudiences, readSpiffeId } from "../arguments.ts";
 import { WorkloadError } from "../errors.ts";
+import { knownOptions } from "../known-options.ts";
+import { UsageError } from "../usage-error.ts";
 import { openWorkloadChannel, type WorkloadChannel } from "./channel.ts";
 import {
   legal,
@@ -100,11 +103,18 @@ export class WorkloadApiClient implements AsyncDisposable {
     this.#random = random;
   }
 
-  /** Does not connect yet. @throws WorkloadError ERR_WORKLOAD_ENDPOINT */
+  /** Does not connect yet. @throws WorkloadError ERR_WORKLOAD_ENDPOINT; UsageError ERR_OPTION_UNKNOWN, ERR_ARGUMENT_INVALID */
   static create(options: WorkloadApiClientOptions = {}): WorkloadApiClient {
-    const { clock = systemClock, random = systemRandom, connectTimeoutMs = 10_000 } = options;
+    knownOptions(options, ["endpoint", "connectTimeoutMs", "clock", "random"], "WorkloadApiClient.create");
+    const { endpoint, clock = systemClock, random = systemRandom, connectTimeoutMs = 10_000 } = options;
+    if (endpoint !== undefined && typeof endpoint !== "string") {
+      throw new UsageError(
+        "ERR_ARGUMENT_INVALID",
+        "`endpoint` is text, such as unix:///run/countersign/agent/public/api.sock",
+      );
+    }
     try {
-      const address = resolveEndpointAddress(options.endpoint, process.env);
+      const address = resolveEndpointAddress(endpoint, process.env);
       return new WorkloadApiClient(openWorkloadChannel(address, connectTimeoutMs), clock, random);
     } catch (error) {
       if (!(error instanceof SpiffeError)) throw error;
@@ -132,12 +142,15 @@ export class WorkloadApiClient implements AsyncDisposable {
 
   /**
    * One token per identity of this process (or of `spiffeId`); of several with one hint the first.
-   * @throws WorkloadError ERR_WORKLOAD_API_…; TypeError without an audience
+   * @throws WorkloadError ERR_WORKLOAD_API_…; UsageError ERR_AUDIENCE_MISSING; SpiffeError for a malformed `spiffeId`
    */
   async fetchJwtSvids(options: JwtSvidOptions): Promise<readonly FetchedJwtSvid[]> {
     const { audience, spiffeId: only } = options;
-    if (audience.length === 0 || audience.includes("")) throw new TypeError("a JWT-SVID needs an audience");
-    const request = encodeJwtSvidRequest(audience, only?.toString() ?? "");
+    const audiences = readAudiences(audience, "fetchJwtSvids");
+    const request = encodeJwtSvidRequest(
+      audiences,
+      only === undefined ? "" : readSpiffeId(only, "`spiffeId`").toString(),
+    );
     const answer = await this.#channel.unary(`${service}/FetchJWTSVID`, request, options);
     const svids = legal(() => decodeJwtSvidResponse(answer));
     if (svids.length === 0) throw malformed("the Workload API sent no JWT-SVID");
@@ -149,10 +162,13 @@ export class WorkloadApiClient implements AsyncDisposable {
 
   /**
    * Has the Workload API check a JWT-SVID for us.
-   * @throws WorkloadError ERR_WORKLOAD_API_INVALID when it is not valid; TypeError without an audience or a token
+   * @throws WorkloadError ERR_WORKLOAD_API_INVALID when it is not valid; UsageError ERR_AUDIENCE_MISSING, ERR_ARGUMENT_INVALID without an audience or a token
    */
   async validateJwtSvid(audience: string, token: string, options: CallOptions = {}): Promise<ValidatedJwtSvid> {
-    if (audience === "" || token === "") throw new TypeError("to validate takes an audience and a token");
+    readAudiences(audience, "validateJwtSvid");
+    if (typeof token !== "string" || token === "") {
+      throw new UsageError("ERR_ARGUMENT_INVALID", "validateJwtSvid takes a token after the audience");
+    }
     const request = encodeValidateJwtSvidRequest(audience, token);
     const answer = await this.#channel.unary(`${service}/ValidateJWTSVID`, request, options);
     const { spiffeId, claims } = legal(() => decodeValidateJwtSvidResponse(answer));

@@ -1,6 +1,6 @@
 import type { Socket } from "node:net";
 import { checkAuthorize } from "../authorize.ts";
-import { knownOptions } from "../known-options.ts";
+import { checkSource, knownOptions } from "../known-options.ts";
 import type { X509Source } from "../source/x509-source.ts";
 import type { VerifiedClientOptions } from "../tls/dial.ts";
 import { connectClient } from "./connect.ts";
@@ -30,10 +30,11 @@ export interface KafkajsOptions {
  * the newest SVID; not one byte goes to a broker that was not verified against the bundle of its own trust domain and
  * authorised. Host names play no part.
  *
- * @throws TypeError when `authorize` is missing or there is another option. Connections fail with what kafkajs makes of ERR_SOURCE_…,
+ * @throws UsageError ERR_AUTHORIZE_MISSING, ERR_OPTION_UNKNOWN, ERR_ARGUMENT_INVALID. Connections fail with what kafkajs makes of ERR_SOURCE_…,
  * ERR_CONNECT_FAILED, ERR_PEER_NOT_VERIFIED (its `cause.code`)
  */
 export function kafkajsOptions(source: X509Source, options: VerifiedClientOptions): KafkajsOptions {
+  checkSource(source, "kafkajsOptions");
   checkAuthorize(options, "kafkajsOptions");
   knownOptions(options, ["authorize"], "kafkajsOptions");
   return {

@@ -1,9 +1,10 @@
 import type { Socket } from "node:net";
 import { checkAuthorize } from "../authorize.ts";
-import { knownOptions } from "../known-options.ts";
+import { checkSource, knownOptions } from "../known-options.ts";
 import { workloadLimits } from "../limits.ts";
 import type { X509Source } from "../source/x509-source.ts";
 import type { VerifiedClientOptions } from "../tls/dial.ts";
+import { UsageError } from "../usage-error.ts";
 import { connectClient, readPlain, refusedTls } from "./connect.ts";
 import { DeferredSocket } from "./deferred-socket.ts";
 import {
@@ -38,10 +39,11 @@ export interface Mysql2Options {
  * goes to a server that was not verified against the bundle of its own trust domain and authorised. Host names play no
  * part. Leave `ssl` out: with it no connection comes about, since mysql2 has no place in it for a verifier of ours.
  *
- * @throws TypeError when `authorize` is missing or there is another option. Connections fail with WorkloadError ERR_SOURCE_…; ServiceError
+ * @throws UsageError ERR_AUTHORIZE_MISSING, ERR_OPTION_UNKNOWN, ERR_ARGUMENT_INVALID. Connections fail with WorkloadError ERR_SOURCE_…; ServiceError
  * ERR_CONNECT_FAILED, ERR_PEER_NOT_VERIFIED
  */
 export function mysql2Options(source: X509Source, options: VerifiedClientOptions): Mysql2Options {
+  checkSource(source, "mysql2Options");
   checkAuthorize(options, "mysql2Options");
   knownOptions(options, ["authorize"], "mysql2Options");
   return {
@@ -77,7 +79,11 @@ class MysqlSocket extends DeferredSocket {
     const negotiate = async (socket: Socket): Promise<void> => {
       this.push(encodePacket(await greetingOf(socket)));
       const answer = await readPlain(socket, refuseMore, answered);
-      if (isSslRequest(answer)) throw new TypeError("leave `ssl` out: mysql2Options begins TLS itself");
+      if (isSslRequest(answer)) {
+        throw new UsageError("ERR_ARGUMENT_INVALID", "leave `ssl` out: mysql2Options begins TLS itself", {
+          fix: "leave `ssl` out of mysql2's options",
+        });
+      }
       socket.write(splitForTls(answer).request);
     };
     this.open(connectClient(source, authorize, { host, port, signal: this.signal, negotiate }));

@@ -1,6 +1,6 @@
 import type { TLSSocket } from "node:tls";
 import { checkAuthorize } from "../authorize.ts";
-import { knownOptions } from "../known-options.ts";
+import { checkSource, knownOptions } from "../known-options.ts";
 import type { X509Source } from "../source/x509-source.ts";
 import type { VerifiedClientOptions } from "../tls/dial.ts";
 import { connectClient } from "./connect.ts";
@@ -36,10 +36,11 @@ export interface NodemailerOptions {
  * Host names play no part. Leave `proxy` and `tls` out: nodemailer opens the connections through a proxy by itself, and
  * then reaches nobody.
  *
- * @throws TypeError when `authorize` is missing or there is another option. Sending fails with WorkloadError ERR_SOURCE_…; ServiceError
+ * @throws UsageError ERR_AUTHORIZE_MISSING, ERR_OPTION_UNKNOWN, ERR_ARGUMENT_INVALID. Sending fails with WorkloadError ERR_SOURCE_…; ServiceError
  * ERR_CONNECT_FAILED, ERR_PEER_NOT_VERIFIED
  */
 export function nodemailerOptions(source: X509Source, options: VerifiedClientOptions): NodemailerOptions {
+  checkSource(source, "nodemailerOptions");
   checkAuthorize(options, "nodemailerOptions");
   knownOptions(options, ["authorize"], "nodemailerOptions");
   const { authorize } = options;

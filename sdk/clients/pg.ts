@@ -1,8 +1,9 @@
 import type { Socket } from "node:net";
 import { checkAuthorize } from "../authorize.ts";
-import { knownOptions } from "../known-options.ts";
+import { checkSource, knownOptions } from "../known-options.ts";
 import type { X509Source } from "../source/x509-source.ts";
 import type { VerifiedClientOptions } from "../tls/dial.ts";
+import { UsageError } from "../usage-error.ts";
 import { connectClient, readPlain, refusedTls } from "./connect.ts";
 import { DeferredSocket } from "./deferred-socket.ts";
 
@@ -20,14 +21,19 @@ export interface PgOptions {
  * the bundle of its own trust domain and authorised. Host names play no part. Leave `ssl` and `sslmode` out: with them no
  * connection comes about. For pg's JavaScript client only: `pg.native` does not ask for streams.
  *
- * @throws TypeError when `authorize` is missing or there is another option, or when NODE_PG_FORCE_NATIVE is set. Clients fail with WorkloadError
+ * @throws UsageError ERR_AUTHORIZE_MISSING, ERR_OPTION_UNKNOWN, ERR_ARGUMENT_INVALID, and ERR_LIBRARY_UNSUITED when NODE_PG_FORCE_NATIVE is set. Clients fail with WorkloadError
  * ERR_SOURCE_…; ServiceError ERR_CONNECT_FAILED, ERR_PEER_NOT_VERIFIED
  */
 export function pgOptions(source: X509Source, options: VerifiedClientOptions): PgOptions {
+  checkSource(source, "pgOptions");
   checkAuthorize(options, "pgOptions");
   knownOptions(options, ["authorize"], "pgOptions");
   if (process.env["NODE_PG_FORCE_NATIVE"] !== undefined) {
-    throw new TypeError("pgOptions works with the JavaScript client of pg; NODE_PG_FORCE_NATIVE chooses another");
+    throw new UsageError(
+      "ERR_LIBRARY_UNSUITED",
+      "pgOptions works with the JavaScript client of pg; NODE_PG_FORCE_NATIVE chooses another",
+      { fix: "unset NODE_PG_FORCE_NATIVE" },
+    );
   }
   return { stream: () => new PgSocket(source, options), ssl: false };
 }
@@ -45,7 +51,8 @@ class PgSocket extends DeferredSocket {
   /** pg's way to begin: `connect(port, host)`. */
   override connect(...[port, host]: readonly unknown[]): this {
     if (typeof port !== "number") {
-      this.destroy(new TypeError("PostgreSQL speaks TLS over TCP only: give a host and a port"));
+      const fix = "give a host and a port, not the folder of a Unix socket";
+      this.destroy(new UsageError("ERR_ARGUMENT_INVALID", "PostgreSQL speaks TLS over TCP only", { fix }));
       return this;
     }
     const where = { port, host: typeof host === "string" ? host : "localhost" };

@@ -1,10 +1,11 @@
 import type { PeerCertificate, SecureContext } from "node:tls";
 import { Certificate } from "../../certs/index.ts";
-import { checkLeaf, TrustDomain } from "../../spiffe/index.ts";
+import { checkLeaf, type TrustDomain } from "../../spiffe/index.ts";
 import { createDomainContext, type DomainContextParts } from "../../transport/tls/index.ts";
+import { readTrustDomain } from "../arguments.ts";
 import { checkAuthorize, decide, trustDomainsOf } from "../authorize.ts";
 import { WorkloadError } from "../errors.ts";
-import { knownOptions } from "../known-options.ts";
+import { checkSource, knownOptions } from "../known-options.ts";
 import type { IdentitySource } from "../source/identity-source.ts";
 import type { X509Source } from "../source/x509-source.ts";
 import type { VerifiedClientOptions } from "../tls/dial.ts";
@@ -39,15 +40,16 @@ export interface TlsOptions {
  * the first reaches nobody, **one that passes on the first and not the second would let each member of the trust domain
  * be the server**: use a library only that the README names or that you have seen refuse the wrong id.
  *
- * @throws TypeError when `authorize` is missing; WorkloadError ERR_TLS_OPTIONS_TRUST_DOMAIN when `authorize` names another trust
+ * @throws UsageError ERR_AUTHORIZE_MISSING, ERR_OPTION_UNKNOWN, ERR_ARGUMENT_INVALID; WorkloadError ERR_TLS_OPTIONS_TRUST_DOMAIN when `authorize` names another trust
  * domain or the source has no bundle for it, ERR_SOURCE_…. Connections fail with WorkloadError ERR_SOURCE_…,
  * ERR_PEER_UNAUTHORIZED, SpiffeError ERR_X509_SVID_…, and OpenSSL's code when the chain does not verify
  */
 export function tlsOptions(source: X509Source, options: ClientTlsOptions): TlsOptions {
+  checkSource(source, "tlsOptions");
   checkAuthorize(options, "tlsOptions");
   knownOptions(options, ["authorize", "trustDomain"], "tlsOptions");
   const { authorize, trustDomain: named = source.svid.id.trustDomain } = options;
-  const trustDomain = typeof named === "string" ? TrustDomain.parse(named) : named;
+  const trustDomain = readTrustDomain(named, "`trustDomain` of tlsOptions");
   checkBinding(source, trustDomain, options);
   return {
     secureContext: createDomainContext(newestParts(source, trustDomain)),

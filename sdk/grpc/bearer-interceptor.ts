@@ -26,10 +26,10 @@ const statuses: Readonly<Record<BearerRefusal["status"], status>> = {
  * A bearer token is as good as its transport: serve it over TLS only (JWT-SVID §7.3), `createGrpcServer` does. An
  * interceptor behind this one that hands on other metadata takes the caller away from handlers.
  *
- * @throws TypeError when `authorize` or `audience` is missing; RangeError when `leewaySeconds` is not from 0 to 120
+ * @throws UsageError ERR_AUTHORIZE_MISSING, ERR_AUDIENCE_MISSING, ERR_OPTION_UNKNOWN, ERR_ARGUMENT_INVALID
  */
 export function grpcBearerInterceptor(source: BundleSource, options: BearerOptions): ServerInterceptor {
-  checkBearerOptions(options, "grpcBearerInterceptor");
+  checkBearerOptions(source, options, "grpcBearerInterceptor");
   return (_method, call) =>
     new ServerInterceptingCall(call, {
       start: (next) =>

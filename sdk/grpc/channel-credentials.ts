@@ -1,7 +1,7 @@
 import type { Socket } from "node:net";
 import { CallCredentials, ChannelCredentials } from "@grpc/grpc-js";
 import { type Authorizer, checkAuthorize } from "../authorize.ts";
-import { knownOptions } from "../known-options.ts";
+import { checkSource, knownOptions } from "../known-options.ts";
 import type { X509Source } from "../source/x509-source.ts";
 import { type Closing, type ClosingOptions, readClosing } from "../tls/closing.ts";
 import { dialVerified, type VerifiedClientOptions } from "../tls/dial.ts";
@@ -22,9 +22,10 @@ type SecureConnector = ReturnType<ChannelCredentials["_createSecureConnector"]>;
  * with `waitForReady`, and grpc-js tries again with its own back-off. `peerOf(call)` tells who answers, once the call
  * has a connection.
  *
- * @throws TypeError when `authorize` is missing, or `closeWhen` unknown, or with a grpc-js before 1.14
+ * @throws UsageError ERR_AUTHORIZE_MISSING, ERR_OPTION_UNKNOWN, ERR_ARGUMENT_INVALID, and ERR_LIBRARY_UNSUITED with a grpc-js before 1.14
  */
 export function grpcChannelCredentials(source: X509Source, options: GrpcChannelOptions): ChannelCredentials {
+  checkSource(source, "grpcChannelCredentials");
   checkAuthorize(options, "grpcChannelCredentials");
   knownOptions(options, ["authorize", "closeWhen", "closeGraceMs"], "grpcChannelCredentials");
   checkGrpcJs("grpcChannelCredentials");

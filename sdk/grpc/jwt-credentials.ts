@@ -1,5 +1,7 @@
 import { CallCredentials, type ChannelCredentials, credentials, Metadata, status } from "@grpc/grpc-js";
+import { readAudiences } from "../arguments.ts";
 import type { WithJwtSvidOptions } from "../jwt/with-jwt-svid.ts";
+import { checkSource, knownOptions } from "../known-options.ts";
 import type { JwtSource } from "../source/jwt-source.ts";
 import { described } from "./described.ts";
 
@@ -11,15 +13,17 @@ import { described } from "./described.ts";
  * Not mere call credentials: given to a single call (`{ credentials }`), grpc-js sends those over a channel without TLS,
  * too; combined with a channel it takes a secure one only (JWT-SVID §7.3).
  *
- * @throws TypeError when `audience` is missing; Error when `channel` is insecure
+ * @throws UsageError ERR_AUDIENCE_MISSING, ERR_OPTION_UNKNOWN, ERR_ARGUMENT_INVALID; Error when `channel` is insecure
  */
 export function grpcJwtCredentials(
   channel: ChannelCredentials,
   source: JwtSource,
   options: WithJwtSvidOptions,
 ): ChannelCredentials {
+  checkSource(source, "grpcJwtCredentials", "JwtSource");
+  knownOptions(options, ["audience", "spiffeId"], "grpcJwtCredentials");
   const { audience, spiffeId } = options;
-  if (audience === undefined || audience.length === 0) throw new TypeError("grpcJwtCredentials needs an `audience`");
+  readAudiences(audience, "grpcJwtCredentials");
   const token = async (): Promise<Metadata> => {
     const svid = await source.svid({ audience, ...(spiffeId === undefined ? {} : { spiffeId }) });
     const metadata = new Metadata();

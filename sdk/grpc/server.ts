@@ -5,6 +5,7 @@ import type { X509Source } from "../source/x509-source.ts";
 import { acceptVerified, type VerifiedServerOptions } from "../tls/accept.ts";
 import { readClosing } from "../tls/closing.ts";
 import { showPeerToGrpc } from "../tls/peers.ts";
+import { UsageError } from "../usage-error.ts";
 import { checkGrpcJs } from "./check-version.ts";
 
 export interface GrpcServerOptions extends VerifiedServerOptions {
@@ -17,7 +18,7 @@ export interface GrpcServerOptions extends VerifiedServerOptions {
  * `peerOf(call)` in handlers tells who calls. Not one frame is sent to a client or read from it before it was verified
  * against the bundle of its own trust domain and authorised. New connections use the newest SVID; open ones stay.
  *
- * @throws TypeError when `authorize` is missing, or with a grpc-js before 1.14; WorkloadError ERR_SOURCE_… when the source has no identity
+ * @throws UsageError ERR_AUTHORIZE_MISSING, ERR_OPTION_UNKNOWN, ERR_ARGUMENT_INVALID, and ERR_LIBRARY_UNSUITED with a grpc-js before 1.14; WorkloadError ERR_SOURCE_… when the source has no identity
  */
 export function createGrpcServer(source: X509Source, options: GrpcServerOptions): SourceGrpcServer {
   checkGrpcJs("createGrpcServer");
@@ -60,12 +61,14 @@ export class SourceGrpcServer extends Server {
     await once(this.#listener, "listening");
     const address = this.#listener.address();
     if (typeof address === "object" && address !== null) return address;
-    throw new TypeError("the server does not listen on TCP");
+    throw new UsageError("ERR_ARGUMENT_INVALID", "the server does not listen on TCP");
   }
 
-  /** Not here, where it would accept clients that were not verified; throws TypeError. A plain port is another server. */
+  /** Not here, where it would accept clients that were not verified; throws UsageError ERR_LIBRARY_UNSUITED. A plain port is another server. */
   override bindAsync(): never {
-    throw new TypeError("a server of createGrpcServer listens by `listen`");
+    throw new UsageError("ERR_LIBRARY_UNSUITED", "a server of createGrpcServer does not listen by bindAsync", {
+      fix: "listen by `server.listen(port, host)`",
+    });
   }
 
   /** Accepts nobody any more and lets calls end, as of grpc-js. */

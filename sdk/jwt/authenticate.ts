@@ -1,7 +1,9 @@
-import { SpiffeError, spiffeLimits, type VerifiedJwtSvid } from "../../spiffe/index.ts";
+import { SpiffeError, type VerifiedJwtSvid } from "../../spiffe/index.ts";
+import { checkFunction, checkLeeway, readAudiences } from "../arguments.ts";
 import { type Authorizer, checkAuthorize, decide } from "../authorize.ts";
 import { callHook } from "../call-hook.ts";
 import { WorkloadError } from "../errors.ts";
+import { checkSource, knownOptions } from "../known-options.ts";
 import type { BundleSource } from "../source/bundle-source.ts";
 
 /** What a service that takes JWT-SVIDs as bearer tokens says about itself. */
@@ -41,21 +43,16 @@ export type BearerVerdict =
 const bearer = /^bearer +([A-Za-z0-9._~+/-]+=*)$/i;
 
 /**
- * @throws TypeError when `authorize` or `audience` is missing, so that forgetting one cannot accept everybody;
- * RangeError when `leewaySeconds` is not a number from 0 to 120
+ * Forgetting `authorize` or `audience` must not accept everybody.
+ * @throws UsageError ERR_AUTHORIZE_MISSING, ERR_AUDIENCE_MISSING, ERR_OPTION_UNKNOWN, ERR_ARGUMENT_INVALID
  */
-export function checkBearerOptions(options: BearerOptions, factory: string): void {
+export function checkBearerOptions(source: BundleSource, options: BearerOptions, factory: string): void {
+  checkSource(source, factory, "BundleSource");
   checkAuthorize(options, factory);
-  const { audience, leewaySeconds = spiffeLimits.jwtSvidLeewaySeconds.value } = options;
-  const audiences: readonly unknown[] = Array.isArray(audience) ? audience : [audience];
-  if (audiences.length === 0 || !audiences.every((one) => typeof one === "string" && one !== "")) {
-    throw new TypeError(`${factory} needs an \`audience\``);
-  }
-  const maximum = spiffeLimits.jwtSvidMaxLeewaySeconds.value;
-  // From JavaScript it may be a string, of an environment variable for example.
-  if (typeof leewaySeconds !== "number" || !(leewaySeconds >= 0 && leewaySeconds <= maximum)) {
-    throw new RangeError(`${factory} needs \`leewaySeconds\` from 0 to ${maximum}`);
-  }
+  knownOptions(options, ["audience", "authorize", "leewaySeconds", "onRefused"], factory);
+  readAudiences(options.audience, factory);
+  checkLeeway(options.leewaySeconds, factory);
+  if (options.onRefused !== undefined) checkFunction(options.onRefused, `\`onRefused\` of ${factory}`);
 }
 
 /** Judges the Authorization header of a request; everything that goes wrong is a refusal. */
@@ -69,7 +66,11 @@ export function authenticate(
     return refuse(options, 401, new WorkloadError("ERR_BEARER_MISSING", "the request has no bearer token"));
   }
   try {
-    const caller = source.validateJwtSvid(token, options);
+    const { audience, leewaySeconds } = options;
+    const caller = source.validateJwtSvid(token, {
+      audience,
+      ...(leewaySeconds === undefined ? {} : { leewaySeconds }),
+    });
     const decision = decide(options.authorize, caller.id);
     if (decision.allow) return { caller };
     const { code, reason } = decision;

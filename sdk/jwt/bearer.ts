@@ -1,6 +1,7 @@
 import type { RequestListener } from "node:http";
 import type { VerifiedJwtSvid } from "../../spiffe/index.ts";
 import type { BundleSource } from "../source/bundle-source.ts";
+import { UsageError } from "../usage-error.ts";
 import { authenticate, type BearerOptions, type BearerRefusal, challenge, checkBearerOptions } from "./authenticate.ts";
 
 const callers = new WeakMap<object, VerifiedJwtSvid>();
@@ -12,16 +13,22 @@ export function rememberCaller(request: object, caller: VerifiedJwtSvid): void {
 
 /**
  * The caller of a request that came through `bearerHandler`, `bearerMiddleware`, `bearerHook` or, a call,
- * `grpcBearerInterceptor`: its JWT-SVID, verified and authorised. Throws `TypeError` for any other: there is no caller
- * to believe in then.
+ * `grpcBearerInterceptor`: its JWT-SVID, verified and authorised. There is no caller
+ * to believe in for any other.
+ * @throws UsageError ERR_PEER_UNKNOWN
  */
 export function callerOf(request: object): VerifiedJwtSvid {
   // fastify wraps the request of node:http; of a call of grpc-js the metadata is known.
-  const known = [request, "raw" in request && request.raw, "metadata" in request && request.metadata];
+  const known =
+    typeof request === "object" && request !== null
+      ? [request, "raw" in request && request.raw, "metadata" in request && request.metadata]
+      : [];
   const caller = known
     .map((one: unknown) => (typeof one === "object" && one !== null ? callers.get(one) : undefined))
     .find((one) => one !== undefined);
-  if (caller === undefined) throw new TypeError("the bearer token of this request was not verified by the SDK");
+  if (caller === undefined) {
+    throw new UsageError("ERR_PEER_UNKNOWN", "the bearer token of this request was not verified by the SDK");
+  }
   return caller;
 }
 
@@ -53,10 +60,10 @@ export interface BearerResponse {
  *
  * A bearer token is as good as its transport: serve it over TLS only (JWT-SVID §7.3).
  *
- * @throws TypeError when `authorize` or `audience` is missing; RangeError when `leewaySeconds` is not from 0 to 120
+ * @throws UsageError ERR_AUTHORIZE_MISSING, ERR_AUDIENCE_MISSING, ERR_OPTION_UNKNOWN, ERR_ARGUMENT_INVALID
  */
 export function bearerHandler(source: BundleSource, options: BearerOptions, handler: RequestListener): RequestListener {
-  checkBearerOptions(options, "bearerHandler");
+  checkBearerOptions(source, options, "bearerHandler");
   return (request, response) => {
     if (admit(source, options, request, response)) handler(request, response);
   };
@@ -64,13 +71,13 @@ export function bearerHandler(source: BundleSource, options: BearerOptions, hand
 
 /**
  * The same for express and connect: `app.use(bearerMiddleware(bundles, { audience, authorize }))`.
- * @throws TypeError when `authorize` or `audience` is missing; RangeError when `leewaySeconds` is not from 0 to 120
+ * @throws UsageError ERR_AUTHORIZE_MISSING, ERR_AUDIENCE_MISSING, ERR_OPTION_UNKNOWN, ERR_ARGUMENT_INVALID
  */
 export function bearerMiddleware(
   source: BundleSource,
   options: BearerOptions,
 ): (request: BearerRequest, response: BearerResponse, next: () => void) => void {
-  checkBearerOptions(options, "bearerMiddleware");
+  checkBearerOptions(source, options, "bearerMiddleware");
   return (request, response, next) => {
     if (admit(source, options, request, response)) next();
   };
@@ -88,13 +95,13 @@ export interface BearerReply {
 
 /**
  * The same for fastify: `app.addHook("onRequest", bearerHook(bundles, { audience, authorize }))`; `callerOf(request)`.
- * @throws TypeError when `authorize` or `audience` is missing; RangeError when `leewaySeconds` is not from 0 to 120
+ * @throws UsageError ERR_AUTHORIZE_MISSING, ERR_AUDIENCE_MISSING, ERR_OPTION_UNKNOWN, ERR_ARGUMENT_INVALID
  */
 export function bearerHook(
   source: BundleSource,
   options: BearerOptions,
 ): (request: { readonly raw: BearerRequest }, reply: BearerReply) => Promise<unknown> {
-  checkBearerOptions(options, "bearerHook");
+  checkBearerOptions(source, options, "bearerHook");
   return async ({ raw }, reply) => {
     const verdict = authenticate(source, options, authorizationOf(raw));
     if (verdict.refusal === undefined) {

@@ -1,6 +1,9 @@
 import type { SpiffeId } from "../../spiffe/index.ts";
+import { checkFunction, readAudiences } from "../arguments.ts";
 import { WorkloadError } from "../errors.ts";
+import { checkSource, knownOptions } from "../known-options.ts";
 import type { JwtSource } from "../source/jwt-source.ts";
+import { UsageError } from "../usage-error.ts";
 
 /** Which token goes with the requests. */
 export interface WithJwtSvidOptions {
@@ -24,21 +27,26 @@ export interface FetchInit extends Omit<RequestInit, "headers"> {
  * `const call = withJwtSvid(tokens, { audience: "db" }, fetch)`. A token goes over TLS only, or to a loopback address;
  * redirections to another origin get none, since `fetch` drops the header there.
  *
- * @throws TypeError when `audience` is missing. A call rejects with WorkloadError ERR_PLAIN_HTTP and the errors of
- * `JwtSource.svid`; TypeError when the request has an `authorization` header of its own; what `fetch` rejects with
+ * @throws UsageError ERR_AUDIENCE_MISSING, ERR_OPTION_UNKNOWN, ERR_ARGUMENT_INVALID. A call rejects with WorkloadError ERR_PLAIN_HTTP and the errors of
+ * `JwtSource.svid`; UsageError ERR_ARGUMENT_INVALID when the request has an `authorization` header of its own; what `fetch` rejects with
  */
 export function withJwtSvid<Answer>(
   source: JwtSource,
   options: WithJwtSvidOptions,
   fetch: FetchLike<Answer>,
 ): (url: string | URL, init?: FetchInit) => Promise<Answer> {
-  const { audience, spiffeId } = options;
-  if (audience === undefined || audience.length === 0) throw new TypeError("withJwtSvid needs an `audience`");
+  const { audience, spiffeId } = options ?? {};
+  checkSource(source, "withJwtSvid", "JwtSource");
+  knownOptions(options, ["audience", "spiffeId"], "withJwtSvid");
+  readAudiences(audience, "withJwtSvid");
+  checkFunction(fetch, "the third argument of withJwtSvid");
   return async (url, init = {}) => {
     checkUrl(new URL(url));
     const headers = init.headers ?? {};
     if (Object.keys(headers).some((name) => name.toLowerCase() === "authorization")) {
-      throw new TypeError("the request has an authorization header of its own");
+      throw new UsageError("ERR_ARGUMENT_INVALID", "the request has an authorization header of its own", {
+        fix: "leave it out: withJwtSvid puts the JWT-SVID there",
+      });
     }
     const { token } = await source.svid({
       audience,

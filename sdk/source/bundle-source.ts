@@ -1,9 +1,12 @@
 import { type Clock, systemClock } from "../../runtime/core/index.ts";
 import { BundleMap, SpiffeBundle, type TrustDomain, type VerifiedJwtSvid, verifyJwtSvid } from "../../spiffe/index.ts";
+import { checkLeeway } from "../arguments.ts";
 import type { WorkloadApiClient } from "../client/workload-api-client.ts";
 import { WorkloadError } from "../errors.ts";
+import { knownOptions } from "../known-options.ts";
+import { UsageError } from "../usage-error.ts";
 import { LiveState, type SourceHealth, type Unsubscribe } from "./live-state.ts";
-import { clientOf, type SourceOptions } from "./source-options.ts";
+import { checkSourceOptions, clientOf, type SourceOptions } from "./source-options.ts";
 
 /** What `BundleSource.open` takes. */
 export interface BundleSourceOptions extends SourceOptions {
@@ -62,10 +65,12 @@ export class BundleSource implements AsyncDisposable {
   /**
    * Resolves once the bundles of each wanted kind are there.
    * @throws WorkloadError ERR_SOURCE_TIMEOUT (it names the kind that is missing, its cause says why),
-   * ERR_WORKLOAD_ENDPOINT, ERR_WORKLOAD_API_INVALID, ERR_WORKLOAD_API_UNIMPLEMENTED; rejects with `signal.reason` when
+   * ERR_WORKLOAD_ENDPOINT, ERR_WORKLOAD_API_INVALID, ERR_WORKLOAD_API_UNIMPLEMENTED; UsageError ERR_OPTION_UNKNOWN, ERR_ARGUMENT_INVALID; rejects with `signal.reason` when
    * aborted
    */
   static async open(options: BundleSourceOptions = {}): Promise<BundleSource> {
+    checkSourceOptions(options, ["kinds"], "BundleSource.open");
+    checkKinds(options.kinds);
     const client = clientOf(options);
     const source = new BundleSource(client, options);
     try {
@@ -93,9 +98,12 @@ export class BundleSource implements AsyncDisposable {
    * Verifies a JWT-SVID here, without asking the Workload API: under the JWT keys of its own trust domain and no other,
    * for an exact audience (JWT-SVID §4).
    * @throws SpiffeError ERR_JWT_SVID_…, ERR_TRUST_DOMAIN_NOT_TRUSTED, ERR_BUNDLE_NO_JWT_AUTHORITIES; WorkloadError
-   * ERR_SOURCE_CLOSED; RangeError when `leewaySeconds` is not from 0 to 120. No message contains any part of the token.
+   * ERR_SOURCE_CLOSED; UsageError ERR_ARGUMENT_INVALID when `leewaySeconds` is not from 0 to 120. No message contains any part of the token.
    */
-  validateJwtSvid(token: string, { audience, leewaySeconds }: ValidateJwtSvidOptions): VerifiedJwtSvid {
+  validateJwtSvid(token: string, options: ValidateJwtSvidOptions): VerifiedJwtSvid {
+    knownOptions(options, ["audience", "leewaySeconds"], "validateJwtSvid");
+    const { audience, leewaySeconds } = options;
+    checkLeeway(leewaySeconds, "validateJwtSvid");
     return verifyJwtSvid({
       token,
       audience,
@@ -134,6 +142,15 @@ export class BundleSource implements AsyncDisposable {
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }
+}
+
+function checkKinds(kinds: readonly unknown[] = ["x509"]): void {
+  const isOne = (kind: unknown): boolean => kind === "x509" || kind === "jwt";
+  if (Array.isArray(kinds) && kinds.length > 0 && kinds.every(isOne)) return;
+  const fix = 'give ["x509"], ["jwt"], or leave it out for both';
+  throw new UsageError("ERR_ARGUMENT_INVALID", "`kinds` of BundleSource.open lists one or more kinds of bundles", {
+    fix,
+  });
 }
 
 function isSame(one: BundleMap, other: BundleMap): boolean {

@@ -1,15 +1,18 @@
 import { setMaxListeners } from "node:events";
 import { type Clock, systemClock } from "../../runtime/core/index.ts";
-import { SpiffeId } from "../../spiffe/index.ts";
+import type { SpiffeId } from "../../spiffe/index.ts";
+import { checkFunction, readAudiences, readSpiffeId } from "../arguments.ts";
 import type { WorkloadApiClient } from "../client/workload-api-client.ts";
 import { WorkloadError } from "../errors.ts";
+import { knownOptions } from "../known-options.ts";
 import { workloadLimits } from "../limits.ts";
 import type { Observer } from "../observer.ts";
+import { UsageError } from "../usage-error.ts";
 import { JwtRenewal, type JwtRequest } from "./jwt-renewal.ts";
 import type { JwtSvid } from "./jwt-svid.ts";
 import type { SourceHealth, Unsubscribe } from "./live-state.ts";
 import { notify } from "./notify.ts";
-import { clientOf, type SourceOptions } from "./source-options.ts";
+import { checkSourceOptions, clientOf, type SourceOptions } from "./source-options.ts";
 
 /** What `JwtSource.open` takes. */
 export interface JwtSourceOptions extends SourceOptions {
@@ -62,10 +65,13 @@ export class JwtSource implements AsyncDisposable {
   /**
    * Resolves once there is a token for each of `audiences`.
    * @throws WorkloadError ERR_SOURCE_TIMEOUT (it names the audience without a token, its cause says why),
-   * ERR_WORKLOAD_ENDPOINT, ERR_WORKLOAD_API_INVALID, ERR_WORKLOAD_API_UNIMPLEMENTED; rejects with `signal.reason` when
+   * ERR_WORKLOAD_ENDPOINT, ERR_WORKLOAD_API_INVALID, ERR_WORKLOAD_API_UNIMPLEMENTED; UsageError ERR_OPTION_UNKNOWN, ERR_ARGUMENT_INVALID; rejects with `signal.reason` when
    * aborted
    */
   static async open(options: JwtSourceOptions = {}): Promise<JwtSource> {
+    checkSourceOptions(options, ["audiences", "pick"], "JwtSource.open");
+    if (options.pick !== undefined) checkFunction(options.pick, "`pick` of JwtSource.open");
+    checkAudiences(options.audiences);
     const client = clientOf(options);
     const source = new JwtSource(client, options);
     const { timeoutMs = 30_000, signal, audiences = [] } = options;
@@ -86,10 +92,11 @@ export class JwtSource implements AsyncDisposable {
    * A token that is valid now: the kept one, or a fetched one when there is none.
    * @throws WorkloadError ERR_WORKLOAD_API_… (ERR_WORKLOAD_API_UNAVAILABLE when the Workload API does not answer within
    * 10 s), ERR_SOURCE_EXPIRED when the last one expired in an outage (it is forgotten then, unless `open` named its
-   * audience), ERR_SOURCE_CLOSED; TypeError without an audience; SpiffeError for a malformed `spiffeId`; rejects with `signal.reason` when aborted
+   * audience), ERR_SOURCE_CLOSED; UsageError ERR_AUDIENCE_MISSING, ERR_OPTION_UNKNOWN; SpiffeError for a malformed `spiffeId`; rejects with `signal.reason` when aborted
    */
   async svid(request: JwtSourceRequest): Promise<JwtSvid> {
     if (this.#closing.signal.aborted) throw closed();
+    knownOptions(request, ["audience", "spiffeId", "signal"], "svid");
     request.signal?.throwIfAborted();
     return this.#renewal(request, false).get(request.signal);
   }
@@ -172,9 +179,16 @@ function closed(): WorkloadError {
   return new WorkloadError("ERR_SOURCE_CLOSED", "the source is closed");
 }
 
+/** Text alone would be as many audiences as it has letters. */
+function checkAudiences(audiences: JwtSourceOptions["audiences"] = []): void {
+  if (!Array.isArray(audiences)) {
+    throw new UsageError("ERR_ARGUMENT_INVALID", "`audiences` of JwtSource.open is an array", { fix: 'give ["db"]' });
+  }
+  for (const audience of audiences) readAudiences(audience, "each of `audiences`");
+}
+
 /** One spelling per set of audiences: their order plays no part. */
 function checked(audience: string | readonly string[], spiffeId: SpiffeId | string = ""): JwtRequest {
-  const audiences = [...new Set(typeof audience === "string" ? [audience] : audience)].sort();
-  if (audiences.length === 0 || audiences.includes("")) throw new TypeError("a JWT-SVID needs an audience");
-  return { audience: audiences, spiffeId: spiffeId === "" ? "" : SpiffeId.parse(spiffeId.toString()).toString() };
+  const audiences = [...new Set(readAudiences(audience, "a JWT-SVID"))].sort();
+  return { audience: audiences, spiffeId: spiffeId === "" ? "" : readSpiffeId(spiffeId, "`spiffeId`").toString() };
 }

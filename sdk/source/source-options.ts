@@ -1,6 +1,10 @@
 import type { Clock } from "../../runtime/core/index.ts";
+import { checkFunction } from "../arguments.ts";
 import { WorkloadApiClient } from "../client/workload-api-client.ts";
+import { knownOptions } from "../known-options.ts";
+import { workloadLimits } from "../limits.ts";
 import type { Observer } from "../observer.ts";
+import { UsageError } from "../usage-error.ts";
 
 /** What every source takes. */
 export interface SourceOptions {
@@ -16,6 +20,19 @@ export interface SourceOptions {
   readonly clock?: Clock;
   /** Hears what happens to this source and to the connections that are made with it: for logs, metrics, traces. */
   readonly observer?: Observer;
+}
+
+const names = ["endpoint", "client", "timeoutMs", "signal", "clock", "observer"];
+
+/** @param own options of the source beside those of every source. @throws UsageError ERR_OPTION_UNKNOWN, ERR_ARGUMENT_INVALID */
+export function checkSourceOptions(options: SourceOptions, own: readonly string[], what: string): void {
+  knownOptions(options, [...names, ...own], what);
+  const { timeoutMs = 0, observer } = options;
+  if (typeof timeoutMs !== "number" || !(timeoutMs >= 0 && timeoutMs <= workloadLimits.longestTimeoutMs.value)) {
+    const text = `\`timeoutMs\` of ${what} is a number of milliseconds from 0 to ${workloadLimits.longestTimeoutMs.value}`;
+    throw new UsageError("ERR_ARGUMENT_INVALID", text);
+  }
+  if (observer !== undefined) checkFunction(observer, `\`observer\` of ${what}`);
 }
 
 /** The client that the options name, or a new one that lives by the same clock. @throws WorkloadError ERR_WORKLOAD_ENDPOINT */

@@ -1,6 +1,7 @@
 import type { Response } from "undici";
 import { type Clock, systemClock } from "../../runtime/core/index.ts";
 import type { BundleMap, SpiffeBundle, TrustDomain, X509Svid } from "../../spiffe/index.ts";
+import { checkFunction } from "../arguments.ts";
 import type { X509Context } from "../client/read-context.ts";
 import type { WatchOptions, WorkloadApiClient } from "../client/workload-api-client.ts";
 import { WorkloadError } from "../errors.ts";
@@ -8,7 +9,7 @@ import { type Observer, tell } from "../observer.ts";
 import { Fetcher, type SourceFetchOptions } from "../tls/fetcher.ts";
 import { LiveState, type SourceHealth, type Unsubscribe } from "./live-state.ts";
 import { setContext } from "./source-context.ts";
-import { clientOf, type SourceOptions } from "./source-options.ts";
+import { checkSourceOptions, clientOf, type SourceOptions } from "./source-options.ts";
 
 /** What `X509Source.open` takes. */
 export interface X509SourceOptions extends SourceOptions {
@@ -57,9 +58,11 @@ export class X509Source implements AsyncDisposable {
   /**
    * Resolves once there is an identity.
    * @throws WorkloadError ERR_SOURCE_TIMEOUT (its cause says what was missing), ERR_WORKLOAD_ENDPOINT,
-   * ERR_WORKLOAD_API_INVALID, ERR_WORKLOAD_API_UNIMPLEMENTED; rejects with `signal.reason` when aborted
+   * ERR_WORKLOAD_API_INVALID, ERR_WORKLOAD_API_UNIMPLEMENTED; UsageError ERR_OPTION_UNKNOWN, ERR_ARGUMENT_INVALID; rejects with `signal.reason` when aborted
    */
   static async open(options: X509SourceOptions = {}): Promise<X509Source> {
+    checkSourceOptions(options, ["pick"], "X509Source.open");
+    if (options.pick !== undefined) checkFunction(options.pick, "`pick` of X509Source.open");
     const client = clientOf(options);
     const source = new X509Source(client, options);
     try {
@@ -123,7 +126,7 @@ export class X509Source implements AsyncDisposable {
    * undici's `fetch` (HTTP/1.1), without proxies. Connections are kept and shared by equal authorisers, until identity or
    * bundles change or the identity expires: then requests under way end in peace and others get new connections.
    *
-   * @throws TypeError when `authorize` is missing, and as of `fetch`; WorkloadError ERR_PLAIN_HTTP, ERR_SOURCE_…,
+   * @throws UsageError ERR_AUTHORIZE_MISSING, ERR_OPTION_UNKNOWN, ERR_ARGUMENT_INVALID; TypeError as of `fetch`; WorkloadError ERR_PLAIN_HTTP, ERR_SOURCE_…,
    * ERR_WORKLOAD_API_DENIED; ServiceError ERR_CONNECT_FAILED (also after 10 s without a connection),
    * ERR_PEER_NOT_VERIFIED (its cause says why)
    */

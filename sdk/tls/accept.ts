@@ -5,7 +5,7 @@ import type { X509Svid } from "../../spiffe/index.ts";
 import { createVerifiedTlsServer } from "../../transport/tls/index.ts";
 import { type Authorizer, checkAuthorize } from "../authorize.ts";
 import { callHook } from "../call-hook.ts";
-import { knownOptions } from "../known-options.ts";
+import { checkSource, knownOptions } from "../known-options.ts";
 import { workloadLimits } from "../limits.ts";
 import { tell } from "../observer.ts";
 import type { IdentitySource } from "../source/identity-source.ts";
@@ -39,7 +39,7 @@ export interface ConnectionRefusal {
 }
 
 interface Protocol {
-  /** The factory's name, for its TypeError. */
+  /** The factory's name, for its errors. */
   readonly factory: string;
   readonly alpnProtocols: readonly string[];
   readonly allowsNoAlpn: boolean;
@@ -56,7 +56,7 @@ export type Retire = () => void;
  * Puts mutual TLS 1.3 in front of a server: `take` gets the connections whose client was verified and authorised, and
  * nothing else of the server ever sees a TCP connection. It answers how to retire one, if its protocol can.
  *
- * @throws TypeError when `authorize` is missing, or `closeWhen` or an option unknown; WorkloadError ERR_SOURCE_… when the source has no identity
+ * @throws UsageError ERR_AUTHORIZE_MISSING, ERR_OPTION_UNKNOWN, ERR_ARGUMENT_INVALID; WorkloadError ERR_SOURCE_… when the source has no identity
  */
 export function acceptVerified(
   server: Server,
@@ -65,6 +65,7 @@ export function acceptVerified(
   { factory, ownOption, ...alpn }: Protocol,
   take: (socket: TLSSocket) => Retire | undefined,
 ): void {
+  checkSource(source, factory);
   checkAuthorize(options, factory);
   knownOptions(options, [...serverOptions, ownOption], factory);
   const closing = readClosing(options, factory);

@@ -1,4 +1,5 @@
 import { workloadLimits } from "../limits.ts";
+import { UsageError } from "../usage-error.ts";
 
 /**
  * Why an established connection is closed: the peer's SVID, or the own one that the connection was made with, has
@@ -28,18 +29,23 @@ export interface Closing {
 
 const known: ReadonlySet<string> = new Set<CloseReason>(["peer-expired", "own-expired", "distrusted"]);
 
-/** @throws TypeError for a reason there is not, or a grace that no timer can wait, since connections that nobody closes do not show */
+/** @throws UsageError ERR_ARGUMENT_INVALID for a reason there is not, or a grace that no timer can wait, since connections that nobody closes do not show */
 export function readClosing(options: ClosingOptions, factory: string): Closing | undefined {
   const { closeWhen = [], closeGraceMs = workloadLimits.closeGraceMs.value } = options;
+  if (!Array.isArray(closeWhen)) {
+    throw new UsageError("ERR_ARGUMENT_INVALID", `${factory}: \`closeWhen\` is an array of ${[...known].join(", ")}`);
+  }
   for (const reason of closeWhen) {
-    if (!known.has(reason)) throw new TypeError(`${factory}: \`closeWhen\` knows ${[...known].join(", ")}`);
+    if (known.has(reason)) continue;
+    throw new UsageError("ERR_ARGUMENT_INVALID", `${factory}: \`closeWhen\` knows ${[...known].join(", ")}`);
   }
   if (
     typeof closeGraceMs !== "number" ||
-    !(closeGraceMs >= 0 && closeGraceMs <= workloadLimits.longestCloseGraceMs.value)
+    !(closeGraceMs >= 0 && closeGraceMs <= workloadLimits.longestTimeoutMs.value)
   ) {
-    throw new TypeError(
-      `${factory}: \`closeGraceMs\` is a number of milliseconds from 0 to ${workloadLimits.longestCloseGraceMs.value}`,
+    throw new UsageError(
+      "ERR_ARGUMENT_INVALID",
+      `${factory}: \`closeGraceMs\` is a number of milliseconds from 0 to ${workloadLimits.longestTimeoutMs.value}`,
     );
   }
   return closeWhen.length === 0 ? undefined : { reasons: new Set(closeWhen), graceMs: closeGraceMs };

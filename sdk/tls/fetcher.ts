@@ -7,6 +7,7 @@ import { WorkloadError } from "../errors.ts";
 import { workloadLimits } from "../limits.ts";
 import type { IdentitySource } from "../source/identity-source.ts";
 import type { Unsubscribe } from "../source/live-state.ts";
+import { UsageError } from "../usage-error.ts";
 import { type Closing, type ClosingOptions, readClosing } from "./closing.ts";
 import { addressOf, dialVerified, type VerifiedClientOptions } from "./dial.ts";
 
@@ -36,6 +37,10 @@ export class Fetcher {
 
   async fetch(url: string | URL, options: SourceFetchOptions): Promise<Response> {
     checkAuthorize(options, "fetch");
+    if ("dispatcher" in options) {
+      const fix = "leave it out: a dispatcher would connect without our verification";
+      throw new UsageError("ERR_OPTION_UNKNOWN", "fetch has no option `dispatcher`", { fix });
+    }
     const { authorize, closeWhen: _when, closeGraceMs: _grace, ...init } = options;
     const terms = { authorize, closing: readClosing(options, "fetch") };
     if (new URL(url).protocol !== "https:") throw plainHttp();

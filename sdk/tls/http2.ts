@@ -10,8 +10,9 @@ import {
   type ServerOptions,
 } from "node:http2";
 import { checkAuthorize } from "../authorize.ts";
-import { knownOptions } from "../known-options.ts";
+import { checkSource, knownOptions } from "../known-options.ts";
 import type { X509Source } from "../source/x509-source.ts";
+import { UsageError } from "../usage-error.ts";
 import { acceptVerified, type VerifiedServerOptions } from "./accept.ts";
 import { type ClosingOptions, readClosing } from "./closing.ts";
 import { addressOf, dialVerified, type VerifiedClientOptions } from "./dial.ts";
@@ -27,7 +28,7 @@ export interface Http2ServerOptions extends VerifiedServerOptions {
  * read from it before it was verified against the bundle of its own trust domain and authorised. A client must choose
  * `h2` by ALPN (RFC 9113 §3.2); there is no fall-back to HTTP/1.1.
  *
- * @throws TypeError when `authorize` is missing; WorkloadError ERR_SOURCE_… when the source has no identity
+ * @throws UsageError ERR_AUTHORIZE_MISSING, ERR_OPTION_UNKNOWN, ERR_ARGUMENT_INVALID; WorkloadError ERR_SOURCE_… when the source has no identity
  */
 export function createHttp2SecureServer(
   source: X509Source,
@@ -69,7 +70,7 @@ export interface ConnectHttp2Options extends VerifiedClientOptions, ClosingOptio
  * the bundle of its own trust domain and authorised; nothing was sent to it before. Its host name plays no part. The
  * session stays with the SVID it began with: when `source.onChange` tells of a new one, open a new session.
  *
- * @throws TypeError when `authorize` is missing or `authority` is not of https; WorkloadError ERR_SOURCE_…; ServiceError
+ * @throws UsageError ERR_AUTHORIZE_MISSING, ERR_OPTION_UNKNOWN, ERR_ARGUMENT_INVALID (also when `authority` is not of https); WorkloadError ERR_SOURCE_…; ServiceError
  * ERR_CONNECT_FAILED, ERR_PEER_NOT_VERIFIED (its cause says why); rejects with `signal.reason` when aborted
  */
 export async function connectHttp2(
@@ -77,11 +78,12 @@ export async function connectHttp2(
   authority: string | URL,
   options: ConnectHttp2Options,
 ): Promise<ClientHttp2Session> {
+  checkSource(source, "connectHttp2");
   checkAuthorize(options, "connectHttp2");
   knownOptions(options, ["authorize", "closeWhen", "closeGraceMs", "http2", "signal"], "connectHttp2");
   const closing = readClosing(options, "connectHttp2");
   const url = new URL(authority);
-  if (url.protocol !== "https:") throw new TypeError("connectHttp2 needs an https URL");
+  if (url.protocol !== "https:") throw new UsageError("ERR_ARGUMENT_INVALID", "connectHttp2 takes an https URL");
   let session: ClientHttp2Session | undefined;
   const socket = await dialVerified(source, options.authorize, {
     ...addressOf(url),

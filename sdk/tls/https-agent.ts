@@ -3,6 +3,7 @@ import { Agent, type AgentOptions } from "node:https";
 import type { Duplex } from "node:stream";
 import type { TLSSocket } from "node:tls";
 import { type Authorizer, checkAuthorize } from "../authorize.ts";
+import { checkSource, knownOptions } from "../known-options.ts";
 import type { X509Source } from "../source/x509-source.ts";
 import { type Closing, type ClosingOptions, readClosing } from "./closing.ts";
 import { dialVerified, type VerifiedClientOptions } from "./dial.ts";
@@ -15,6 +16,12 @@ export interface HttpsAgentOptions extends VerifiedClientOptions, ClosingOptions
   readonly maxSockets?: number;
   /** Connections that are kept free for later. Default 256. */
   readonly maxFreeSockets?: number;
+  /** Connections at once, to all hosts and ports. Default: no limit. */
+  readonly maxTotalSockets?: number;
+  /** Which free connection serves next: the one used last, or first. Default `lifo`. */
+  readonly scheduling?: "fifo" | "lifo";
+  /** Milliseconds before a kept connection is probed. Default 1,000. */
+  readonly keepAliveMsecs?: number;
   /** Milliseconds of silence after which a free socket is closed. */
   readonly timeout?: number;
 }
@@ -24,12 +31,27 @@ export interface HttpsAgentOptions extends VerifiedClientOptions, ClosingOptions
  * only after the server was verified against the bundle of its own trust domain and authorised: not one byte of a
  * request goes to anybody else. The server's host name plays no part.
  *
- * @throws TypeError when `authorize` is missing
+ * @throws UsageError ERR_AUTHORIZE_MISSING, ERR_OPTION_UNKNOWN, ERR_ARGUMENT_INVALID
  */
 export function createHttpsAgent(source: X509Source, options: HttpsAgentOptions): Agent {
+  checkSource(source, "createHttpsAgent");
   checkAuthorize(options, "createHttpsAgent");
+  knownOptions(options, agentOptions, "createHttpsAgent");
   return new SourceAgent(source, options);
 }
+
+const agentOptions = [
+  "authorize",
+  "closeWhen",
+  "closeGraceMs",
+  "keepAlive",
+  "maxSockets",
+  "maxFreeSockets",
+  "maxTotalSockets",
+  "scheduling",
+  "keepAliveMsecs",
+  "timeout",
+] as const satisfies readonly (keyof HttpsAgentOptions)[];
 
 type Created = (error: Error | null, socket: Duplex) => void;
 
@@ -40,8 +62,8 @@ class SourceAgent extends Agent {
   readonly #retired = new WeakSet<Duplex>();
 
   constructor(source: X509Source, options: HttpsAgentOptions) {
-    const { authorize, closeWhen: _when, closeGraceMs: _grace, ...agentOptions } = options;
-    super(agentOptions satisfies AgentOptions);
+    const { authorize, closeWhen: _when, closeGraceMs: _grace, ...ofNode } = options;
+    super(ofNode satisfies AgentOptions);
     this.#source = source;
     this.#authorize = authorize;
     this.#closing = readClosing(options, "createHttpsAgent");

@@ -1,5 +1,6 @@
 import { createServer, type RequestListener, type Server, type ServerOptions } from "node:http";
 import { checkAuthorize } from "../authorize.ts";
+import { checkSource } from "../known-options.ts";
 import type { X509Source } from "../source/x509-source.ts";
 import { acceptVerified, type VerifiedServerOptions } from "./accept.ts";
 import { readClosing } from "./closing.ts";
@@ -16,7 +17,7 @@ export interface HttpsServerOptions extends VerifiedServerOptions {
  * the bundle of its own trust domain and authorised before one byte of its request is looked at; without a certificate
  * it is refused. New connections always use the newest SVID; open ones stay.
  *
- * @throws TypeError when `authorize` is missing; WorkloadError ERR_SOURCE_… when the source has no identity
+ * @throws UsageError ERR_AUTHORIZE_MISSING, ERR_OPTION_UNKNOWN, ERR_ARGUMENT_INVALID; WorkloadError ERR_SOURCE_… when the source has no identity
  */
 export function createHttpsServer(source: X509Source, options: HttpsServerOptions, handler?: RequestListener): Server {
   const server = createServer(options?.http ?? {}, handler);
@@ -36,12 +37,13 @@ export function createHttpsServer(source: X509Source, options: HttpsServerOption
  * For fastify: `fastify({ serverFactory: httpsServerFactory(source, { authorize }) })`, with the guarantees of
  * `createHttpsServer`. `peerOf(request.raw)` tells who asks. http options go to `options.http`, not to fastify.
  *
- * @throws TypeError when `authorize` is missing; the factory itself throws what `createHttpsServer` throws
+ * @throws UsageError ERR_AUTHORIZE_MISSING, ERR_ARGUMENT_INVALID; the factory itself throws what `createHttpsServer` throws
  */
 export function httpsServerFactory(
   source: X509Source,
   options: HttpsServerOptions,
 ): (handler: RequestListener) => Server {
+  checkSource(source, "httpsServerFactory");
   checkAuthorize(options, "httpsServerFactory");
   return (handler) => createHttpsServer(source, options, handler);
 }

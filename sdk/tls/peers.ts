@@ -3,6 +3,7 @@ import type { Duplex } from "node:stream";
 import type { TLSSocket } from "node:tls";
 import type { Certificate } from "../../certs/index.ts";
 import type { SpiffeId } from "../../spiffe/index.ts";
+import { UsageError } from "../usage-error.ts";
 
 /** Who is at the other end of a connection that one of our factories made: verified and authorised. */
 export interface Peer {
@@ -58,18 +59,22 @@ export interface GrpcCall {
 
 /**
  * The peer of a request or a response, of an http2 stream or session, of a call of grpc-js, or of a connection itself:
- * whatever came through one of our server or client factories. Throws `TypeError` for anything else, for an http2
- * session or a call's connection that is over, and for a call of a client that has no connection yet: there is no
- * peer to believe in then.
+ * whatever came through one of our server or client factories. There is no peer to believe in for anything else, for an
+ * http2 session or a call's connection that is over, and for a call of a client that has no connection yet.
+ * @throws UsageError ERR_PEER_UNKNOWN
  */
 export function peerOf(message: { readonly socket: object } | Duplex | Http2Stream | Http2Session | GrpcCall): Peer {
   const token: unknown = Reflect.get(connectionOf(message), mark);
   const peer = typeof token === "object" && token !== null ? peers.get(token) : undefined;
-  if (peer === undefined) throw new TypeError("this connection was not made by a server or a client of the SDK");
+  if (peer === undefined) {
+    throw new UsageError("ERR_PEER_UNKNOWN", "this connection was not made by a server or a client of the SDK");
+  }
   return peer;
 }
 
 function connectionOf(message: object): object {
+  // From JavaScript it may be anything.
+  if (typeof message !== "object" || message === null) return {};
   if ("getAuthContext" in message && typeof message.getAuthContext === "function") {
     const context: unknown = message.getAuthContext();
     const shown: unknown =
@@ -82,6 +87,6 @@ function connectionOf(message: object): object {
     const socket: unknown = typeof owner === "object" && owner !== null ? Reflect.get(owner, "socket") : undefined;
     return typeof socket === "object" && socket !== null ? socket : message;
   } catch (cause) {
-    throw new TypeError("the http2 session is over", { cause });
+    throw new UsageError("ERR_PEER_UNKNOWN", "the http2 session is over", { cause });
   }
 }

@@ -1,7 +1,7 @@
 import { createServer, type Server } from "node:net";
 import type { TLSSocket } from "node:tls";
 import { checkAuthorize } from "../authorize.ts";
-import { knownOptions } from "../known-options.ts";
+import { checkSource, knownOptions } from "../known-options.ts";
 import type { X509Source } from "../source/x509-source.ts";
 import { acceptVerified, type VerifiedServerOptions } from "./accept.ts";
 import { type ClosingOptions, readClosing } from "./closing.ts";
@@ -18,7 +18,7 @@ export interface TlsServerOptions extends VerifiedServerOptions {
  * client was verified against the bundle of its own trust domain and authorised (`peerOf(socket)` tells who it is);
  * nothing it sent was looked at before, and it is all still to be read.
  *
- * @throws TypeError when `authorize` is missing; WorkloadError ERR_SOURCE_… when the source has no identity
+ * @throws UsageError ERR_AUTHORIZE_MISSING, ERR_OPTION_UNKNOWN, ERR_ARGUMENT_INVALID; WorkloadError ERR_SOURCE_… when the source has no identity
  */
 export function createTlsServer(
   source: X509Source,
@@ -56,10 +56,11 @@ export interface ConnectTlsOptions extends VerifiedClientOptions, ClosingOptions
  * its own trust domain and authorised; nothing was sent to it before, and what it said is still to be read. Its host
  * name plays no part.
  *
- * @throws TypeError when `authorize` is missing; WorkloadError ERR_SOURCE_…; ServiceError ERR_CONNECT_FAILED,
+ * @throws UsageError ERR_AUTHORIZE_MISSING, ERR_OPTION_UNKNOWN, ERR_ARGUMENT_INVALID; WorkloadError ERR_SOURCE_…; ServiceError ERR_CONNECT_FAILED,
  * ERR_PEER_NOT_VERIFIED (its cause says why); rejects with `signal.reason` when aborted
  */
 export async function connectTls(source: X509Source, options: ConnectTlsOptions): Promise<TLSSocket> {
+  checkSource(source, "connectTls");
   checkAuthorize(options, "connectTls");
   const names = ["authorize", "closeWhen", "closeGraceMs", "host", "port", "alpnProtocols", "signal"];
   knownOptions(options, names, "connectTls");

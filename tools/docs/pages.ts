@@ -13,6 +13,7 @@ import { filesLimits } from "../../cli/files/limits.ts";
 import { environmentName, type SettingsTable } from "../../runtime/host/config/index.ts";
 import { workloadErrorSpecs } from "../../sdk/errors.ts";
 import { workloadLimits } from "../../sdk/limits.ts";
+import { usageErrorSpecs } from "../../sdk/usage-error.ts";
 import { serverSettings } from "../../server/config/settings.ts";
 import { serverErrors } from "../../server/errors.ts";
 import { issuanceLimits } from "../../server/issuance/limits.ts";
@@ -35,7 +36,7 @@ const errorTables: readonly (readonly [string, string, Specs])[] = [
   ["SPIFFE values", "Identities, SVIDs and bundles that are not what they must be.", spiffeErrorSpecs],
   ["Certificates and keys", "DER, certificates, requests, keys and chains.", certsErrorSpecs],
   ["Command line", "From `countersign` itself.", cliErrorSpecs],
-  ["Node SDK", "Thrown by `@countersign/workload`.", workloadErrorSpecs],
+  ["Node SDK", "Thrown by `@countersign/workload`.", { ...workloadErrorSpecs, ...usageErrorSpecs }],
 ];
 
 const limitTables: readonly (readonly [string, Limits])[] = [
