@@ -13,7 +13,7 @@ import {
   serviceNotifier,
   unexposedMetrics,
 } from "../runtime/host/index.ts";
-import { hardenProcess } from "../transport/index.ts";
+import { hardenProcess, statusListenFailed } from "../transport/index.ts";
 import { type AgentConfigSources, loadAgentConfig, type StatusListenerConfig } from "./config/index.ts";
 import { type Agent, startAgent } from "./start-agent.ts";
 
@@ -121,5 +121,5 @@ async function listenHealth(
     live: async () => ({ healthy: true, parts: { status: "running" } }),
     ready: async () => agent.health(),
     metrics: async () => ({ contentType: metrics.contentType, text: await metrics.text() }),
-  });
+  }).catch((cause: unknown) => Promise.reject(statusListenFailed(config, cause)));
 }

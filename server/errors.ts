@@ -380,6 +380,11 @@ export const serverErrors = defineErrors({
     meaning: "There is a join token of that value that was not used yet.",
     fix: "choose another value, or leave it out",
   },
+  ERR_JOIN_TOKEN_DISABLED: {
+    status: "failedPrecondition",
+    meaning: "This server lets no node attest with a join token, so that a new one would be of no use.",
+    fix: "set node_attestors.join_token.enabled and restart the server, or attest by another way",
+  },
 
   // ---- bundles ----
   ERR_BUNDLE_NOT_FOUND: {

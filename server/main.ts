@@ -18,7 +18,7 @@ import {
   unexposedMetrics,
   watchEventLoop,
 } from "../runtime/host/index.ts";
-import { hardenProcess } from "../transport/index.ts";
+import { hardenProcess, statusListenFailed } from "../transport/index.ts";
 import { configWarnings, loadServerConfig, type ServerConfig, type ServerConfigSources } from "./config/index.ts";
 import { serverErrors } from "./errors.ts";
 import { OnDemandRunner } from "./issuance/on-demand-runner.ts";
@@ -217,6 +217,6 @@ async function listenHealth(
     ready: () => server.core.health.check(),
     metrics: async () => ({ contentType: metrics.contentType, text: await metrics.text() }),
   });
-  stack.use(await listening);
+  stack.use(await listening.catch((cause: unknown) => Promise.reject(statusListenFailed(statusListener, cause))));
   return stack.move();
 }

@@ -18,6 +18,7 @@ export {
   ServiceError,
   type ServiceErrorOptions,
 } from "./errors/service-error.ts";
+export { statusListenFailed } from "./errors/status-listener.ts";
 export { transportErrors } from "./errors/transport.ts";
 export { RpcRouter } from "./grpc/router.ts";
 export type {

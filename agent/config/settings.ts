@@ -103,7 +103,10 @@ export const agentSettings = {
   }),
   "health_checks.listener_enabled": setting(flag, { initial: false, doc: "Health and metrics over plain HTTP." }),
   "health_checks.bind_address": setting(text(255), { initial: "localhost", doc: "Address of that listener." }),
-  "health_checks.bind_port": setting(port, { initial: 8082, doc: "Port of that listener." }),
+  "health_checks.bind_port": setting(port, {
+    initial: 8083,
+    doc: "Port of that listener; not the server's, so that both can run on one host.",
+  }),
   "health_checks.live_path": setting(text(255), { initial: "/live", doc: "Path of the liveness probe." }),
   "health_checks.ready_path": setting(text(255), { initial: "/ready", doc: "Path of the readiness probe." }),
   "health_checks.metrics_path": setting(text(255), { initial: "/metrics", doc: "Path of the Prometheus metrics." }),

@@ -1,4 +1,4 @@
-export { JoinTokenAttestor, joinTokenGone } from "./join-token/join-token-attestor.ts";
+export { JoinTokenAttestor, joinTokenAttestorName, joinTokenGone } from "./join-token/join-token-attestor.ts";
 export { isJoinTokenValue, newJoinTokenValue } from "./join-token/join-token-value.ts";
 export type { AttestationContext, Challenge, NodeAttestationResult, NodeAttestor } from "./node-attestor.ts";
 export { CaBundleFiles } from "./x509pop/ca-bundle-files.ts";

@@ -88,7 +88,7 @@ export const transportErrors: ErrorTable<
   ERR_LISTEN_FAILED: {
     status: "failedPrecondition",
     meaning: "The system refused to open the listening socket; the message has its reason.",
-    fix: "check address, port, directory and permissions",
+    fix: "check address, port, directory and permissions; where another program has the port, choose another one by the setting that the message names",
   },
   ERR_PROXY_HEADER: {
     status: "failedPrecondition",

@@ -2,7 +2,7 @@ import type { JoinToken } from "../../../proto/domain/agent.ts";
 import { type Clock, type Random, uuidV7 } from "../../../runtime/core/index.ts";
 import { Selector, SpiffeId, type TrustDomain } from "../../../spiffe/index.ts";
 import { commonErrors } from "../../../transport/errors/common.ts";
-import { isJoinTokenValue, newJoinTokenValue } from "../../attestation/index.ts";
+import { isJoinTokenValue, joinTokenAttestorName, newJoinTokenValue } from "../../attestation/index.ts";
 import { serverErrors } from "../../errors.ts";
 import type { JoinTokenStore, NewEntry } from "../../store/ports.ts";
 import { unaryRpc } from "../rpc.ts";
@@ -10,6 +10,7 @@ import { unaryRpc } from "../rpc.ts";
 export interface CreateJoinTokenNeeds {
   readonly trustDomain: TrustDomain;
   readonly store: Pick<JoinTokenStore, "createJoinToken">;
+  readonly attestors: Pick<ReadonlyMap<string, unknown>, "has">;
   readonly clock: Clock;
   readonly random: Random;
 }
@@ -23,7 +24,7 @@ export interface CreateJoinTokenRequest {
   readonly agentId: SpiffeId | undefined;
 }
 
-/** Errors: ERR_MALFORMED_REQUEST, ERR_JOIN_TOKEN_VALUE, ERR_JOIN_TOKEN_EXISTS. */
+/** Errors: ERR_MALFORMED_REQUEST, ERR_JOIN_TOKEN_DISABLED, ERR_JOIN_TOKEN_VALUE, ERR_JOIN_TOKEN_EXISTS. */
 export const createJoinToken = unaryRpc<CreateJoinTokenNeeds, CreateJoinTokenRequest, JoinToken>({
   method: "/spire.api.server.agent.v1.Agent/CreateJoinToken",
   callers: ["local", "admin"],
@@ -32,8 +33,11 @@ export const createJoinToken = unaryRpc<CreateJoinTokenNeeds, CreateJoinTokenReq
     kind: "change",
     fields: ({ ttl, agentId }) => ({ ttl, ...(agentId === undefined ? {} : { alias_id: agentId.toString() }) }),
   },
-  handle: async ({ trustDomain, store, clock, random }, { ttl, value, agentId }) => {
+  handle: async ({ trustDomain, store, attestors, clock, random }, { ttl, value, agentId }) => {
     if (ttl < 1) throw commonErrors.error("ERR_MALFORMED_REQUEST", "ttl is required, you must provide one");
+    if (!attestors.has(joinTokenAttestorName)) {
+      throw serverErrors.error("ERR_JOIN_TOKEN_DISABLED", "join tokens are not accepted: the attestor is disabled");
+    }
     if (value !== "" && !isJoinTokenValue(value)) {
       throw serverErrors.error("ERR_JOIN_TOKEN_VALUE", "token cannot be a segment of a SPIFFE ID path");
     }

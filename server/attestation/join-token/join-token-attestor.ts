@@ -9,9 +9,11 @@ export interface JoinTokenAttestorDeps {
   readonly clock: Clock;
 }
 
+export const joinTokenAttestorName = "join_token";
+
 /** A token, made by an administrator, that lets one agent in once. Nothing is known of its node. */
 export class JoinTokenAttestor implements NodeAttestor {
-  readonly name = "join_token";
+  readonly name = joinTokenAttestorName;
   readonly #deps: JoinTokenAttestorDeps;
 
   constructor(deps: JoinTokenAttestorDeps) {

@@ -138,6 +138,14 @@ describe("node attestation on real sockets", () => {
     );
   });
 
+  it("makes no token where nobody could attest with it", async () => {
+    await using strict = await TestServer.start({
+      config: { nodeAttestors: { joinToken: false, x509pop: undefined } },
+    });
+    await assert.rejects(strict.createToken(), { code: "ERR_JOIN_TOKEN_DISABLED", status: "failedPrecondition" });
+    await assert.rejects(strict.attest("any"), { code: "ERR_ATTESTOR_UNKNOWN" });
+  });
+
   it("checks what a token may look like", async () => {
     await assert.rejects(world.admin.unary(agentService.CreateJoinToken, {}), {
       message: "ttl is required, you must provide one",

@@ -115,6 +115,17 @@ ${parts}`,
     assert.equal((await get("/live")).status, 200);
   });
 
+  it("says which settings are to change when another program has its port for probes", async () => {
+    const [path, other] = [join(directory, "second.yaml"), join(directory, "second")];
+    const listener = `{ listener_enabled: true, bind_address: 127.0.0.1, bind_port: ${healthPort} }`;
+    const settings = [`data_dir: ${other}`, `socket_path: ${other}.sock`, `health_checks: ${listener}`];
+    writeFileSync(path, ["trust_domain: example.org", "bind_port: 0", ...settings].join("\n"));
+    const second = new Program(path);
+    assert.equal(await second.exited, 1);
+    const last = second.lines.find((line) => line["error_code"] === "ERR_LISTEN_FAILED");
+    assert.match(String(last?.["error"]), new RegExp(`127.0.0.1:${healthPort} .*health_checks.bind_port.*EADDRINUSE`));
+  });
+
   it("does not share its data directory, and stops at SIGTERM with 0", async () => {
     write("health_checks.none: 1\n");
     const invalid = new Program(config);
