@@ -270,7 +270,7 @@ describe("Gate: open streams end when what entitled them ends", () => {
 });
 
 describe("Gate: rate limits and records", () => {
-  const rates = { attest: 1, x509: 5, jwt: 5, postStatus: 5, publishJwt: 500, sync: 5 };
+  const rates = { attest: 1, x509: 5, jwt: 5, postStatus: 5, publishJwt: 500, sync: 5, entries: 10 };
 
   it("limits by address, exempts the admin socket, and looks at no request before its caller is let in", async () => {
     const world = new ServiceWorld(rates);
@@ -283,6 +283,23 @@ describe("Gate: rate limits and records", () => {
       world.gate.run(declaration(["agent"]), world.anonymous, world.context(), read, async (value) => value),
       { code: "ERR_NOT_AUTHORIZED" },
     );
+  });
+
+  it("limits by agent where that is declared: one that hammers takes nothing from its neighbour's", async () => {
+    const world = new ServiceWorld(rates);
+    for (const name of ["eager", "calm"]) world.registry.apply(nodeItem(nodeOf(name)));
+    const rpc = declaration(["agent"], { rate: { class: "entries", per: "agent" } });
+    const results = Promise.allSettled(Array.from({ length: 40 }, () => call(world, world.agent("eager"), rpc)));
+    await call(world, world.agent("calm"), rpc);
+    await world.clock.advance(2_000);
+    const codes = (await results).map((one) => (one.status === "rejected" ? one.reason.code : "in"));
+    assert.deepEqual([codes.filter((code) => code === "in").length, new Set(codes).size], [30, 2], codes.join());
+    assert.ok(codes.includes("ERR_RATE_LIMITED"));
+    const perAddress = declaration(["agent"], { rate: { class: "sync" } });
+    for (let n = 0; n < 15; n += 1) void call(world, world.agent("eager"), perAddress).catch(() => {});
+    const starved = assert.rejects(call(world, world.agent("calm"), perAddress), { code: "ERR_RATE_LIMITED" });
+    await world.clock.advance(2_000);
+    await starved;
   });
 
   it("records changes with their items, and refusals of reads, but not reads", async () => {

@@ -8,6 +8,7 @@ import {
   type Decision,
   type OpenCalls,
   rateAddress,
+  rateAgent,
 } from "../authorization/index.ts";
 import type { RateLimiter } from "../rate/index.ts";
 import type { AuditLog, ServerMetrics } from "../telemetry/index.ts";
@@ -143,10 +144,9 @@ export class Gate {
   }
 
   async #limit(rpc: RpcDeclaration<never, never>, call: Call, weight: number): Promise<void> {
-    const address = rateAddress(call.caller);
-    if (rpc.rate !== undefined && address !== undefined) {
-      await this.#deps.limiter.take(rpc.rate.class, address, weight, call);
-    }
+    if (rpc.rate === undefined) return;
+    const who = rpc.rate.per === "agent" ? rateAgent(call.caller) : rateAddress(call.caller);
+    if (who !== undefined) await this.#deps.limiter.take(rpc.rate.class, who, weight, call);
   }
 
   #succeeded<Request, Response>(

@@ -16,6 +16,11 @@ export interface Call {
 
 export interface RateRule<Request> {
   readonly class: RateClass;
+  /**
+   * Whose calls are counted together: those of one address (when absent), or, for what only agents call, those of one agent, so
+   * that one that hammers takes nothing from others behind its address.
+   */
+  readonly per?: "agent";
   /** How many calls this one counts for; 1 when absent, and then it is counted before the request is read. */
   readonly weight?: (request: Request) => number;
 }

@@ -64,6 +64,11 @@ export function rateAddress(caller: Caller): string | undefined {
   return caller.kind === "local" ? undefined : caller.address;
 }
 
+/** The same for what is counted by agent. */
+export function rateAgent(caller: Caller): string | undefined {
+  return caller.kind === "svid" ? caller.id.toString() : undefined;
+}
+
 /** For audit records. */
 export function callerFields(caller: Caller): Readonly<Record<string, string | number>> {
   switch (caller.kind) {

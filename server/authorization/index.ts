@@ -16,6 +16,7 @@ export {
   callerOf,
   type LocalCaller,
   rateAddress,
+  rateAgent,
   type SvidCaller,
   svidCaller,
 } from "./caller.ts";

@@ -36,7 +36,15 @@ describe("loadServerConfig()", () => {
     assert.equal(asUser.socketPath, "/run/user/7/countersign/server/private/api.sock");
     assert.deepEqual(config.ttls, { agent: 3_600, x509Svid: 3_600, jwtSvid: 300, ca: 86_400 });
     assert.deepEqual([config.caKeyType, config.jwtKeyType, config.keyManager], ["ec-p256", "ec-p256", "disk"]);
-    assert.deepEqual(config.rateLimits, { attest: 50, x509: 500, jwt: 500, postStatus: 50, publishJwt: 500, sync: 20 });
+    assert.deepEqual(config.rateLimits, {
+      attest: 50,
+      x509: 500,
+      jwt: 500,
+      postStatus: 50,
+      publishJwt: 500,
+      sync: 20,
+      entries: 10,
+    });
     assert.deepEqual([config.statusListener, config.pruneNodes, config.caSubject], [undefined, undefined, undefined]);
     assert.deepEqual(await problemsOf({}), ["|trust_domain|is required", "|data_dir|is required"]);
   });

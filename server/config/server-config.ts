@@ -56,7 +56,7 @@ export interface CaSubject {
   readonly commonName?: string;
 }
 
-/** Calls a second and remote address, per class; each is also the burst. */
+/** Calls a second and remote address (entries: and agent), per class; each is also the burst. */
 export interface RateLimits {
   readonly attest: number;
   readonly x509: number;
@@ -64,6 +64,7 @@ export interface RateLimits {
   readonly postStatus: number;
   readonly publishJwt: number;
   readonly sync: number;
+  readonly entries: number;
 }
 
 export interface StatusListenerConfig {
@@ -144,6 +145,7 @@ function rateLimits(values: Values): RateLimits | "off" {
     postStatus: values["rate_limits.post_status"],
     publishJwt: values["rate_limits.publish_jwt"],
     sync: values["rate_limits.sync"],
+    entries: values["rate_limits.entries"],
   };
 }
 

@@ -119,6 +119,11 @@ export const serverSettings = {
     doc: "PublishJWTAuthority of servers below, a second and address.",
     reloads: true,
   }),
+  "rate_limits.entries": setting(rate, {
+    initial: 10,
+    doc: "GetAuthorizedEntries and SyncAuthorizedEntries a second and agent. SPIRE's agents ask every 5 s.",
+    reloads: true,
+  }),
   "rate_limits.sync": setting(rate, { initial: 20, doc: "Sync streams opened a second and address.", reloads: true }),
   prune_attested_nodes_expired_for: setting(life.optional(), {
     doc: "Forget agents whose SVID expired this long ago. Default: never.",

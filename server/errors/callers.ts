@@ -51,7 +51,8 @@ export const callersErrors = {
   },
   ERR_RATE_LIMITED: {
     status: "resourceExhausted",
-    meaning: "This address makes more calls of this kind than its rate allows, and would have to wait longer than 2 s.",
+    meaning:
+      "This address, or this agent, makes more calls of this kind than its rate allows, and would have to wait longer than 2 s.",
     fix: "call again after the delay in the details; the rates are in the server's configuration (rate_limits)",
   },
   ERR_RATE_BURST: {

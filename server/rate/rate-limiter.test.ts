@@ -4,7 +4,7 @@ import { FakeClock } from "../../test/fakes/fake-clock.ts";
 import { serverLimits } from "../limits.ts";
 import { addressKey, RateLimiter } from "./rate-limiter.ts";
 
-const rates = { attest: 20, x509: 500, jwt: 500, postStatus: 10, publishJwt: 500, sync: 20 };
+const rates = { attest: 20, x509: 500, jwt: 500, postStatus: 10, publishJwt: 500, sync: 20, entries: 10 };
 const call = new AbortController();
 
 describe("RateLimiter", () => {

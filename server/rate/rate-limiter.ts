@@ -5,9 +5,9 @@ import { serverErrors } from "../errors.ts";
 import { serverLimits } from "../limits.ts";
 import { TokenBucket } from "./token-bucket.ts";
 
-export type RateClass = "attest" | "x509" | "jwt" | "postStatus" | "publishJwt" | "sync";
+export type RateClass = "attest" | "x509" | "jwt" | "postStatus" | "publishJwt" | "sync" | "entries";
 
-/** Calls a second and address, per class; `"off"` = no limits. */
+/** Calls a second of each address or agent, per class; `"off"` = no limits. */
 export type Rates = Readonly<Record<RateClass, number>> | "off";
 
 export interface WaitingCall {
@@ -15,7 +15,7 @@ export interface WaitingCall {
 }
 
 /**
- * Token buckets per class and remote address. A caller over its rate waits up to two seconds, in order, and is refused
+ * Token buckets per class and caller: a remote address, or an agent. A caller over its rate waits up to two seconds, in order, and is refused
  * with the delay otherwise: what waits is bounded by the rate itself.
  */
 export class RateLimiter {
@@ -41,20 +41,22 @@ export class RateLimiter {
   }
 
   /**
+   * `who`: an address, counted as `addressKey` says, or the SPIFFE ID of an agent.
+   *
    * Resolves when the call may go on; rejects with the signal's reason when the caller gave up. `signal` is read only when the call has
    * to wait: to make one costs more than the rest of this.
    *
    * @throws ERR_RATE_BURST when `weight` can never be had, ERR_RATE_LIMITED when the wait would be too long.
    */
-  async take(rateClass: RateClass, address: string, weight: number, call: WaitingCall): Promise<void> {
+  async take(rateClass: RateClass, who: string, weight: number, call: WaitingCall): Promise<void> {
     if (this.#rates === "off" || weight <= 0) return;
     const rate = this.#rates[rateClass];
     if (weight > rate) throw serverErrors.error("ERR_RATE_BURST", `rate (${weight}) exceeds burst size (${rate})`);
-    const bucket = this.#bucket(`${rateClass} ${addressKey(address)}`, rate);
+    const bucket = this.#bucket(`${rateClass} ${addressKey(who)}`, rate);
     const taken = bucket.take(weight, this.#clock.monotonic(), serverLimits.rateWaitMs.value);
     if ("retryMs" in taken) {
       const delayMs = Math.ceil(taken.retryMs);
-      const message = `too many calls from this address, call again in ${Math.ceil(delayMs / 1000)} s`;
+      const message = `too many calls, call again in ${Math.ceil(delayMs / 1000)} s`;
       throw serverErrors.error("ERR_RATE_LIMITED", message, { details: [{ kind: "retry", delayMs }] });
     }
     if (taken.waitMs === 0) return;

@@ -231,7 +231,7 @@ function configOf(trustDomain: TrustDomain): CoreConfig {
     caSubject: undefined,
     jwtIssuer: undefined,
     auditLog: false,
-    rateLimits: { attest: 20, x509: 500, jwt: 500, postStatus: 10, publishJwt: 500, sync: 20 },
+    rateLimits: { attest: 20, x509: 500, jwt: 500, postStatus: 10, publishJwt: 500, sync: 20, entries: 10 },
     nodeAttestors: { joinToken: true, x509pop: undefined },
     pruneNodes: undefined,
   };

@@ -17,6 +17,7 @@ export interface GetAuthorizedEntriesNeeds {
 export const getAuthorizedEntries = unaryRpc<GetAuthorizedEntriesNeeds, void, readonly RegistrationEntry[]>({
   method: "/spire.api.server.entry.v1.Entry/GetAuthorizedEntries",
   callers: ["agent"],
+  rate: { class: "entries", per: "agent" },
   audit: { kind: "read" },
   mask: "entry",
   handle: async ({ authorized, turns }, _request, call) => {

@@ -32,6 +32,7 @@ export const syncAuthorizedEntries: RpcDeclaration<SyncAuthorizedEntriesRequest,
 } = {
   method: "/spire.api.server.entry.v1.Entry/SyncAuthorizedEntries",
   callers: ["agent"],
+  rate: { class: "entries", per: "agent" },
   audit: { kind: "read" },
   mask: "entry",
   isStream: true,

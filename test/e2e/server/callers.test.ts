@@ -213,7 +213,7 @@ describe("callers: short lives, rates and a store that fails", () => {
   });
 
   it("limits attestation by address, with the delay in the answer, and never the admin socket", async () => {
-    const rateLimits = { attest: 1, x509: 2, jwt: 1, postStatus: 10, publishJwt: 500, sync: 20 };
+    const rateLimits = { attest: 1, x509: 2, jwt: 1, postStatus: 10, publishJwt: 500, sync: 20, entries: 10 };
     await using world = await TestServer.start({ config: { rateLimits } });
     const agent = await world.attest(await world.createToken());
     const outcomes = await Promise.allSettled(Array.from({ length: 6 }, () => world.attest("nothing")));
