@@ -1,5 +1,6 @@
 import { Socket, type SocketConstructorOpts } from "node:net";
 import type { PeerCertificate, TLSSocket } from "node:tls";
+import { refusedByAlert } from "../../transport/tls/index.ts";
 import { rememberSamePeer } from "../tls/peers.ts";
 
 type Written = (error?: Error | null) => void;
@@ -61,7 +62,7 @@ export class DeferredSocket extends Socket {
       if (!this.push(this.incoming(chunk))) inner.pause();
     });
     inner.on("end", () => this.push(null));
-    inner.on("error", (error) => this.destroy(error));
+    inner.on("error", (error) => this.destroy(refusedByAlert(error) ?? error));
     inner.on("close", () => {
       if (!inner.readableEnded) this.destroy();
     });

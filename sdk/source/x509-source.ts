@@ -128,7 +128,8 @@ export class X509Source implements AsyncDisposable {
    *
    * @throws UsageError ERR_AUTHORIZE_MISSING, ERR_OPTION_UNKNOWN, ERR_ARGUMENT_INVALID; TypeError as of `fetch`; WorkloadError ERR_PLAIN_HTTP, ERR_SOURCE_…,
    * ERR_WORKLOAD_API_DENIED; ServiceError ERR_CONNECT_FAILED (also after 10 s without a connection),
-   * ERR_PEER_NOT_VERIFIED (its cause says why)
+   * ERR_PEER_NOT_VERIFIED (its cause says why), ERR_REFUSED_BY_PEER and ERR_CONNECTION_LOST when the connection ended before
+   * an answer: with TLS 1.3 it is then that a server's refusal of us shows
    */
   fetch(url: string | URL, options: SourceFetchOptions): Promise<Response> {
     return this.#fetcher.fetch(url, options);

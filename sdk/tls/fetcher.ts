@@ -1,7 +1,7 @@
 import type { Agent, buildConnector, RequestInit, Response } from "undici";
 import { systemClock } from "../../runtime/core/index.ts";
-import { ServiceError } from "../../transport/errors/service-error.ts";
 import { transportErrors } from "../../transport/errors/transport.ts";
+import { refusedByAlert } from "../../transport/tls/index.ts";
 import { type Authorizer, checkAuthorize, keyOf } from "../authorize.ts";
 import { WorkloadError } from "../errors.ts";
 import { workloadLimits } from "../limits.ts";
@@ -10,6 +10,7 @@ import type { Unsubscribe } from "../source/live-state.ts";
 import { UsageError } from "../usage-error.ts";
 import { type Closing, type ClosingOptions, readClosing } from "./closing.ts";
 import { addressOf, dialVerified, type VerifiedClientOptions } from "./dial.ts";
+import { fetchError } from "./fetch-error.ts";
 
 /** As of undici's `fetch`, whose `dispatcher` is ours. */
 export interface SourceFetchOptions extends Omit<RequestInit, "dispatcher">, VerifiedClientOptions, ClosingOptions {}
@@ -49,9 +50,7 @@ export class Fetcher {
     try {
       return await undici.fetch(url, { ...init, dispatcher: this.#agent(terms, undici.Agent) });
     } catch (error) {
-      // fetch hides what went wrong behind "fetch failed".
-      const cause = error instanceof TypeError ? error.cause : undefined;
-      throw cause instanceof WorkloadError || cause instanceof ServiceError ? cause : error;
+      throw fetchError(error);
     }
   }
 
@@ -137,7 +136,11 @@ function connector(
       retire: onRetire,
     })
       .then(
-        (socket) => callback(null, socket),
+        (socket) => {
+          // Node goes on to the stream's end after an alert, which is all that undici would tell.
+          socket.on("error", (error) => void (socket.destroyed || socket.destroy(refusedByAlert(error) ?? error)));
+          callback(null, socket);
+        },
         (error: unknown) => callback(error instanceof Error ? error : new Error(String(error)), null),
       )
       .finally(() => timer.cancel());

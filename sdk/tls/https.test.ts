@@ -179,6 +179,23 @@ describe("createHttpsServer() and createHttpsAgent()", () => {
     server.close();
   });
 
+  it("tell a fetch that it may have been refused, since TLS 1.3 shows that only after the handshake", async () => {
+    const ca = await TestCa.create("one.test");
+    await using web = await WorkloadSide.start(ca, "/web");
+    await using db = await WorkloadSide.start(ca, "/db");
+    const server = createHttpsServer(db.source, { authorize: id("spiffe://one.test/other") }, () =>
+      assert.fail("it was served"),
+    );
+    const url = `https://127.0.0.1:${await portOf(server)}/`;
+    await assert.rejects(web.source.fetch(url, { authorize: id("spiffe://one.test/db") }), (error: Error) => {
+      assert.deepEqual([error.name, Reflect.get(error, "code")], ["ServiceError", "ERR_CONNECTION_LOST"]);
+      assert.match(error.message, /it may have refused our certificate/);
+      assert.ok(error.cause instanceof Error);
+      return true;
+    });
+    server.close();
+  });
+
   it("refuse new connections once the own identity is gone", async () => {
     const ca = await TestCa.create("one.test");
     await using web = await WorkloadSide.start(ca, "/web");

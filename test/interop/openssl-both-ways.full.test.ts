@@ -4,7 +4,7 @@ import { mkdtempSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { encodePem } from "../../certs/index.ts";
-import { X509Source } from "../../sdk/index.ts";
+import { id, X509Source } from "../../sdk/index.ts";
 import { Running } from "../env/processes.ts";
 import { System } from "../env/system.ts";
 import { TestPki } from "../fakes/test-pki.ts";
@@ -117,6 +117,8 @@ describe("our SDK and OpenSSL's s_server and s_client", () => {
     const picky = await server(...identity, ...wrong.authorities);
     await assert.rejects(ours.call(picky.address, theirId));
     await picky.running.waitFor(({ text }) => String(text).includes("certificate verify failed"));
+    const told = { code: "ERR_REFUSED_BY_PEER", message: /TLS alert "unknown ca"/ };
+    await assert.rejects(ours.x509.fetch(`https://${picky.address}/`, { authorize: id(theirId) }), told);
 
     const own = await ours.serve(theirId);
     const served = ours.served.length;

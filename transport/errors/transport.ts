@@ -7,6 +7,8 @@ export const transportErrors: ErrorTable<
   | "ERR_CONNECTION_LOST"
   | "ERR_CONNECT_FAILED"
   | "ERR_PEER_NOT_VERIFIED"
+  | "ERR_REFUSED_BY_PEER"
+  | "ERR_TLS_HANDSHAKE"
   | "ERR_TOO_MANY_STREAMS"
   | "ERR_TOO_MANY_BYTES"
   | "ERR_REQUEST_STALLED"
@@ -42,6 +44,17 @@ export const transportErrors: ErrorTable<
     status: "unavailable",
     meaning: "The other side did not prove the identity that is expected of it; nothing was sent to it.",
     fix: "the cause says which: an identity that `authorize` does not accept, or one that does not verify (check address, trust domain and bundle); an impostor looks like this too",
+  },
+  ERR_REFUSED_BY_PEER: {
+    status: "unavailable",
+    meaning:
+      "The other side completed the TLS handshake and then refused us by a TLS alert: TLS 1.3 has no earlier word for it.",
+    fix: "look at its log: does it trust our trust domain, and accept our SPIFFE ID?",
+  },
+  ERR_TLS_HANDSHAKE: {
+    status: "unavailable",
+    meaning: "A TLS handshake failed before anybody could be verified; the cause is OpenSSL's own error.",
+    fix: "see that both sides speak TLS 1.3 on that port, and that a client shows the certificate that is asked for",
   },
   ERR_TOO_MANY_STREAMS: {
     status: "resourceExhausted",

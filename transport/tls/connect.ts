@@ -5,6 +5,7 @@ import { transportErrors } from "../errors/transport.ts";
 import { isAgreed } from "./alpn.ts";
 import { secureContextOptions, type TlsIdentity } from "./context.ts";
 import { readPeerChain } from "./peer-chain.ts";
+import { handshakeFailure } from "./tls-failure.ts";
 
 export interface ConnectTlsOptions<Verified> {
   readonly host: string;
@@ -58,7 +59,7 @@ export function connectVerifiedTls<Verified>(options: ConnectTlsOptions<Verified
     };
     const onAbort = (): void => fail(signal?.reason);
     const onError = (cause: Error): void => {
-      const text = `cannot connect to ${host}:${port}: ${cause.message || "refused"}`;
+      const text = `cannot connect to ${host}:${port}: ${handshakeFailure(cause).message || "refused"}`;
       fail(transportErrors.error("ERR_CONNECT_FAILED", text, { cause }));
     };
     const onClose = (): void => onError(new Error("the other side closed the connection"));

@@ -10,3 +10,4 @@ export {
   type TlsServerOptions,
   type VerifiedTlsServer,
 } from "./server.ts";
+export { endBeforeAnswer, refusedByAlert } from "./tls-failure.ts";

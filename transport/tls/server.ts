@@ -9,6 +9,7 @@ import { Quota } from "../server/quota.ts";
 import { isAgreed } from "./alpn.ts";
 import { secureContextOptions, type TlsIdentity } from "./context.ts";
 import { readPeerChain } from "./peer-chain.ts";
+import { handshakeFailure } from "./tls-failure.ts";
 
 export interface TlsServerLimits {
   readonly handshakeTimeoutMs: number;
@@ -110,7 +111,7 @@ class TlsAcceptor<Verified> implements VerifiedTlsServer {
     this.#forgetKey();
     this.#tls.on("secureConnection", (socket) => this.#judge(socket));
     this.#tls.on("tlsClientError", (cause, socket) => {
-      this.#refuse("handshake-failed", this.#sourceOf(socket).address, cause);
+      this.#refuse("handshake-failed", this.#sourceOf(socket).address, handshakeFailure(cause));
       socket.destroy();
     });
   }
