@@ -16,6 +16,7 @@ import { JwtSvids } from "./jwt-svids.ts";
 import { Replacements } from "./replacements.ts";
 import { SvidAnswers } from "./svid-answers.ts";
 import { SvidCache } from "./svid-cache.ts";
+import { SvidDemand } from "./svid-demand.ts";
 import { type SvidAnswer, SvidFetcher } from "./svid-fetcher.ts";
 import { ViewBoard } from "./view-board.ts";
 import type { MakeWorkloadKey } from "./workload-keys.ts";
@@ -49,6 +50,7 @@ export class AgentIdentities implements Identities {
   readonly #bundles: BundleTable;
   readonly #cache: SvidCache;
   readonly #fetcher: SvidFetcher;
+  readonly #demand: SvidDemand;
   readonly #answers: SvidAnswers;
   readonly #jwts: JwtSvids;
   readonly #board: ViewBoard;
@@ -65,7 +67,7 @@ export class AgentIdentities implements Identities {
       clock,
       maxSize: deps.x509CacheMaxSize,
       isWatched: (key) => this.#board.isWatched(key),
-      onRenewalDue: (keys) => this.#want(keys),
+      onRenewalDue: (keys) => this.#demand.want(keys),
       onExpired: (keys) => this.#expired(keys),
     });
     this.#fetcher = new SvidFetcher(
@@ -75,12 +77,22 @@ export class AgentIdentities implements Identities {
         link,
         makeKey,
         entryOf: (key) => this.#entries.get(key),
-        urgencyOf: (key) => this.#urgencyOf(key),
+        urgencyOf: (key) => this.#demand.urgencyOf(key),
         onAnswers: (answers) => this.#take(answers),
         onBatchFailed: (error, size, delayMs) => deps.events.svidBatchFailed(error, size, delayMs),
       },
       tasks,
     );
+    this.#demand = new SvidDemand({
+      clock,
+      entries: this.#entries,
+      cache: this.#cache,
+      fetcher: this.#fetcher,
+      maxSize: deps.x509CacheMaxSize,
+      isWatched: (key) => this.#board.isWatched(key),
+      isDistrusted: (authorityId) => this.isDistrusted(authorityId),
+      isReplacementDue: (authorityId) => this.isReplacementDue(authorityId),
+    });
     this.#answers = new SvidAnswers({
       clock,
       events: deps.events,
@@ -163,12 +175,7 @@ export class AgentIdentities implements Identities {
 
   /** Entries whose X509-SVID is wanted, and is not yet here in the form the entry now asks for. */
   pendingIds(): readonly string[] {
-    const pending: string[] = [];
-    for (const key of this.#fetcher.wanted()) {
-      const entry = this.#entries.get(key);
-      if (entry !== undefined && !this.#isUpToDate(entry)) pending.push(entry.id);
-    }
-    return pending;
+    return this.#demand.pendingIds();
   }
 
   applyEntries(change: EntryChange): void {
@@ -176,8 +183,8 @@ export class AgentIdentities implements Identities {
     for (const entry of diff.removed) this.#remove(entry);
     for (const { before, after } of diff.changed) if (before !== undefined) this.#updated(before, after);
     this.#board.entriesChanged(diff);
-    for (const { after } of diff.changed) this.#want([identityKeyOf(after)]);
-    if (diff.removed.length > 0) this.#prefetch();
+    for (const { after } of diff.changed) this.#demand.want([identityKeyOf(after)]);
+    if (diff.removed.length > 0) this.#demand.prefetch();
     // A change of what is not in the SVID (hint, federates_with) shows in the view at once.
     this.#board.refresh(diff.changed.map(({ after }) => after.id));
     if (diff.changed.length + diff.removed.length === 0) return;
@@ -288,56 +295,6 @@ export class AgentIdentities implements Identities {
     });
   }
 
-  #isUpToDate(entry: RegistrationEntry): boolean {
-    return this.#cache.get(identityKeyOf(entry))?.fingerprint === x509Fingerprint(entry);
-  }
-
-  /** Waiting workloads first, then what must be replaced, then what expires next. */
-  #urgencyOf(key: IdentityKey): number {
-    const held = this.#cache.get(key);
-    const isWatched = this.#board.isWatched(key);
-    if (held === undefined) return isWatched ? 0 : 2;
-    const entry = this.#entries.get(key);
-    if (entry !== undefined && held.fingerprint !== x509Fingerprint(entry)) return isWatched ? 1 : 3;
-    if (held.authorityIds.some((id) => this.isDistrusted(id))) return isWatched ? 1 : 3;
-    return held.notAfterMs;
-  }
-
-  /** Asks for an SVID where one is due and may be kept. */
-  #want(keys: readonly IdentityKey[]): void {
-    for (const key of keys) {
-      const entry = this.#entries.get(key);
-      if (entry === undefined) continue;
-      const isWatched = this.#board.isWatched(key);
-      if (!isWatched && !this.#mayPrefetch(entry)) continue;
-      if (this.#isUpToDate(entry) && !this.#isRenewalDue(key)) continue;
-      const isNewcomer = this.#cache.get(key) === undefined;
-      this.#fetcher.want(key, { isUrgent: isWatched && isNewcomer, isNewcomer });
-    }
-  }
-
-  #isRenewalDue(key: IdentityKey): boolean {
-    const held = this.#cache.get(key);
-    if (held === undefined) return true;
-    return held.renewAtMs <= this.#deps.clock.now() || held.authorityIds.some((id) => this.isReplacementDue(id));
-  }
-
-  /** What is held already keeps its place. */
-  #mayPrefetch(entry: RegistrationEntry): boolean {
-    if (entry.storeSvid) return false;
-    if (this.#cache.get(identityKeyOf(entry)) !== undefined) return true;
-    if (entry.additionalAttributes?.disableX509SvidPrefetch === true) return false;
-    return this.#cache.size + this.#fetcher.newcomers < this.#deps.x509CacheMaxSize;
-  }
-
-  /** There may be room again. */
-  #prefetch(): void {
-    for (const entry of this.#entries.values()) {
-      if (this.#cache.size + this.#fetcher.newcomers >= this.#deps.x509CacheMaxSize) return;
-      if (this.#cache.get(identityKeyOf(entry)) === undefined) this.#want([identityKeyOf(entry)]);
-    }
-  }
-
   #remove(entry: RegistrationEntry): void {
     const key = identityKeyOf(entry);
     this.#cache.drop(key);
@@ -361,7 +318,7 @@ export class AgentIdentities implements Identities {
     for (const entry of entries) {
       const key = identityKeyOf(entry);
       this.#cache.touch(key);
-      this.#want([key]);
+      this.#demand.want([key]);
     }
   }
 
@@ -369,7 +326,7 @@ export class AgentIdentities implements Identities {
     for (const entry of entries) {
       const key = identityKeyOf(entry);
       if (this.#cache.get(key) !== undefined) this.#cache.touch(key);
-      else if (!this.#mayPrefetch(entry)) this.#fetcher.forget(key);
+      else if (!this.#demand.mayPrefetch(entry)) this.#fetcher.forget(key);
     }
     this.#cache.evict();
   }
@@ -381,7 +338,7 @@ export class AgentIdentities implements Identities {
       if (!this.#withheld.has(key)) this.#withheld.set(key, "ERR_SVID_EXPIRED");
       this.#deps.events.svidExpired(entry);
     }
-    this.#want(keys);
+    this.#demand.want(keys);
     this.#board.refresh(keys);
     this.#deps.onChange();
   }
@@ -403,7 +360,7 @@ export class AgentIdentities implements Identities {
     const concerned = this.#underDistrust();
     if (concerned.length > 0) {
       this.#deps.events.distrusted(concerned.length);
-      this.#want(concerned.map(({ key }) => key));
+      this.#demand.want(concerned.map(({ key }) => key));
     }
     this.#deps.onReplacementDue();
   }
