@@ -67,6 +67,21 @@ describe("MemoryRegistry", () => {
     assert.equal(registry.node(agentId("a")), undefined);
   });
 
+  it("knows since when an agent's selectors are what they are, and says so when it cannot know", async () => {
+    const feed = new FakeFeed();
+    const selectors = [Selector.parse("a:1")];
+    feed.commit(nodeItem(nodeOf("a", { selectors })));
+    const registry = await load(feed);
+    const changedAfter = (n: number): boolean => registry.selectorsMayHaveChangedAfter(agentId("a"), n);
+    assert.deepEqual([changedAfter(0), changedAfter(1)], [true, false], "what was before the start is not known");
+    feed.commit(nodeItem(nodeOf("a", { selectors: [Selector.parse("a:1")], serialNumber: "2" })));
+    assert.equal(changedAfter(1), false, "a renewal changes no selectors");
+    feed.commit(nodeItem(nodeOf("a", { selectors: [Selector.parse("a:2")] })), nodeItem(nodeOf("b")));
+    assert.deepEqual([changedAfter(2), changedAfter(3)], [true, false]);
+    feed.commit({ type: "node", key: agentId("a").toString(), value: undefined }, nodeItem(nodeOf("a", { selectors })));
+    assert.deepEqual([changedAfter(5), changedAfter(6)], [true, false], "evicted, and attested again");
+  });
+
   it("tells of each batch after it is applied, whatever one listener does", async () => {
     const feed = new FakeFeed();
     const registry = await load(feed);

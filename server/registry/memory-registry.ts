@@ -14,6 +14,7 @@ import { FeedFollower, type FeedFollowerDeps, type FeedTarget } from "./feed-fol
 import type { AuthorizedEntries, EntryDelta, Registry } from "./ports.ts";
 import { PositionWaiters } from "./position-waiters.ts";
 import { replacingChanges } from "./replacing-changes.ts";
+import { SelectorChanges } from "./selector-changes.ts";
 
 export interface MemoryRegistryDeps extends FeedFollowerDeps {
   readonly trustDomain: TrustDomain;
@@ -32,6 +33,7 @@ export class MemoryRegistry implements Registry, AuthorizedEntries, AsyncDisposa
   readonly #expiries = new ExpiryQueue();
   readonly #nodes = new Map<string, AttestedNode>();
   readonly #nodeSelectors = new WeakMap<AttestedNode, ReadonlySet<string>>();
+  readonly #selectorChanges = new SelectorChanges();
   readonly #bundles = new Map<string, SpiffeBundle>();
   readonly #federations = new Map<string, FederationRelationship>();
   readonly #authorities = new Map<string, AuthorityRecord>();
@@ -157,6 +159,10 @@ export class MemoryRegistry implements Registry, AuthorizedEntries, AsyncDisposa
     return this.#sets.watch(agentId.toString(), listener, this.#asOf);
   }
 
+  selectorsMayHaveChangedAfter(agentId: SpiffeId, n: number): boolean {
+    return this.#selectorChanges.mayHaveChangedAfter(agentId.toString(), n);
+  }
+
   // ---- following ----
 
   reached(n: number, signal: AbortSignal): Promise<void> {
@@ -191,6 +197,7 @@ export class MemoryRegistry implements Registry, AuthorizedEntries, AsyncDisposa
       },
       filled: (next) => {
         this.#position = next;
+        this.#selectorChanges.begin(next.n);
         this.#armTimer();
       },
       replace: (items, next) => {
@@ -207,7 +214,10 @@ export class MemoryRegistry implements Registry, AuthorizedEntries, AsyncDisposa
     const activated = new Set<string>();
     const changedNodes = new Set<string>();
     for (const change of changes) {
-      if (change.type === "node") changedNodes.add(change.key);
+      if (change.type === "node") {
+        changedNodes.add(change.key);
+        this.#selectorChanges.note(change.key, this.#nodes.get(change.key), change.value, change.n);
+      }
       if (change.type === "entry") {
         if (!before.has(change.key)) before.set(change.key, this.#entries.get(change.key));
         const parent = change.value?.parentId.toString();

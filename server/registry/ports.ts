@@ -54,6 +54,11 @@ export interface AuthorizedEntries {
    * entry expires. The first set is what `authorizedEntries` returns at the time of the call. Returns the unsubscriber.
    */
   watch(agentId: SpiffeId, listener: (delta: EntryDelta) => void): () => void;
+  /**
+   * Have the agent's node selectors, which choose its aliases, changed after change `n`? True too where this process
+   * cannot know.
+   */
+  selectorsMayHaveChangedAfter(agentId: SpiffeId, n: number): boolean;
 }
 
 export interface EntryDelta {

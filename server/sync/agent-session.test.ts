@@ -428,8 +428,15 @@ describe("AgentSession: resumption", () => {
   it("sends a snapshot when a change may have moved other entries in or out", async () => {
     const world = new World();
     const { n } = world.registry.position;
-    world.registry.apply(nodeItem(nodeOf("a", { agentVersion: "2" })));
+    world.registry.apply(nodeItem(nodeOf("a", { selectors: [Selector.parse("x509pop:subject:cn:a")] })));
     assert.equal((await resumed(world, n)).pages("entry")[0]?.snapshotStart, true);
+  });
+
+  it("needs no snapshot because the agent renewed its SVID or told its version", async () => {
+    const world = new World();
+    const { n } = world.registry.position;
+    world.registry.apply(nodeItem(nodeOf("a", { serialNumber: "2", pendingSerialNumber: "3", agentVersion: "2" })));
+    assert.equal((await resumed(world, n)).pages("entry")[0]?.snapshotStart, false);
   });
 
   it("catches up to a position ahead of its own, and gives up on one that never comes", async () => {

@@ -174,7 +174,9 @@ export class AgentSession implements OpenSession {
   ): Promise<void> {
     const held = hello.held.find(({ type }) => type === "entry")?.position;
     const byId = new Map(authorized.map((entry) => [entry.id, entry]));
-    const resumed = await resumeEntries(this.#deps.feed, this.agentId.toString(), held, position, byId);
+    const { feed, authorized: sets } = this.#deps;
+    const moved = (n: number): boolean => sets.selectorsMayHaveChangedAfter(this.agentId, n);
+    const resumed = await resumeEntries(feed, moved, held, position, byId);
     const digest = this.#entries.reset(authorized, position);
     const common = { isSnapshot: true, position, removed: [], digest: undefined };
     const config: SyncResource = { kind: "config", statusIntervalSeconds: this.#deps.statusIntervalSeconds };

@@ -10,12 +10,12 @@ export interface Resumption {
 
 /**
  * What an agent that holds its entries as of `held` lacks of `authorized` (its entries now). `undefined` when only a
- * snapshot will do: a foreign epoch, a position that is compacted away, too many changes, or a change that may have
- * altered which entries are the agent's without touching those entries.
+ * snapshot will do: a foreign epoch, a position that is compacted away, too many changes, or a change (of the agent's
+ * node selectors, say) that may have altered which entries are the agent's without touching those entries.
  */
 export async function resumeEntries(
   feed: Pick<Feed, "changesAfter">,
-  agentKey: string,
+  selectorsMayHaveChangedAfter: (n: number) => boolean,
   held: Position | undefined,
   now: Position,
   authorized: ReadonlyMap<string, RegistrationEntry>,
@@ -25,9 +25,10 @@ export async function resumeEntries(
   const limit = serverLimits.syncResumeChanges.value;
   const page = await feed.changesAfter(held.n, limit);
   if (page.kind === "horizon" || page.head.epoch !== held.epoch || page.changes.length >= limit) return undefined;
+  if (selectorsMayHaveChangedAfter(held.n)) return undefined;
   const parents = new Set<string>();
   for (const entry of authorized.values()) parents.add(entry.parentId.toString());
-  if (page.changes.some((change) => mayMoveOthers(change, agentKey, parents))) return undefined;
+  if (page.changes.some((change) => mayMoveOthers(change, parents))) return undefined;
   const upserted: RegistrationEntry[] = [];
   const removed: string[] = [];
   for (const change of page.changes) {
@@ -40,12 +41,11 @@ export async function resumeEntries(
 }
 
 /**
- * The agent's own node (its selectors choose aliases), and entries that are somebody's parent or a node alias. A deleted
+ * Entries that are somebody's parent or a node alias. A deleted
  * parent cannot be told from another deleted entry, and an entry that expired since is in the feed only once its row is
  * removed: then the digest of the page is what tells the agent.
  */
-function mayMoveOthers(change: Change, agentKey: string, parents: ReadonlySet<string>): boolean {
-  if (change.type === "node") return change.key === agentKey;
+function mayMoveOthers(change: Change, parents: ReadonlySet<string>): boolean {
   if (change.type !== "entry" || change.value === undefined) return false;
   return change.value.parentId.path === "/spire/server" || parents.has(change.value.spiffeId.toString());
 }

@@ -4,6 +4,7 @@ import type { FederationRelationship } from "../../proto/domain/federation.ts";
 import type { Position } from "../../proto/domain/link.ts";
 import type { AuthorityRecord } from "../../server/domain/authority.ts";
 import type { AuthorizedEntries, EntryDelta, Registry } from "../../server/registry/ports.ts";
+import { SelectorChanges } from "../../server/registry/selector-changes.ts";
 import type { Change, Feed, FeedItem, FeedPage } from "../../server/store/ports.ts";
 import type { SpiffeBundle, SpiffeId, TrustDomain } from "../../spiffe/index.ts";
 
@@ -30,11 +31,20 @@ export class FakeRegistry implements Registry, AuthorizedEntries, Pick<Feed, "he
   readonly #listeners = new Set<(changes: readonly Change[]) => void>();
   readonly #watchers = new Set<Watcher>();
 
+  readonly #selectorChanges = new SelectorChanges();
+
+  selectorsMayHaveChangedAfter(agentId: SpiffeId, n: number): boolean {
+    return this.#selectorChanges.mayHaveChangedAfter(agentId.toString(), n);
+  }
+
   apply(...items: readonly FeedItem[]): Position {
     const before = new Map(this.#entries);
     const changes: Change[] = [];
     for (const item of items) {
       this.position = { epoch: this.position.epoch, n: this.position.n + 1 };
+      if (item.type === "node") {
+        this.#selectorChanges.note(item.key, this.#nodes.get(item.key), item.value, this.position.n);
+      }
       this.#put(item);
       changes.push({ ...item, n: this.position.n });
     }
