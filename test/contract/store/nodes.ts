@@ -42,6 +42,18 @@ export function nodeStoreContract(open: () => Promise<Store>): void {
       assert.equal((await store.findNode(agentId("often")))?.serialNumber, "2");
     });
 
+    it("keeps the version of an agent that attests again, until it is evicted", async () => {
+      await using store = await open();
+      const version = async () => (await store.findNode(agentId("a")))?.agentVersion;
+      await attest(store, nodeOf("a", { canReattest: true, agentVersion: "" }));
+      await store.setAgentVersion(agentId("a"), "1.15.3", false);
+      await attest(store, nodeOf("a", { canReattest: true, agentVersion: "", serialNumber: "2" }));
+      assert.equal(await version(), "1.15.3");
+      await store.deleteNode(agentId("a"));
+      await attest(store, nodeOf("a", { canReattest: true, agentVersion: "" }));
+      assert.equal(await version(), "");
+    });
+
     it("lets a node that was evicted attest again, and a banned one not", async () => {
       await using store = await open();
       await attest(store, nodeOf("a", { canReattest: true }));

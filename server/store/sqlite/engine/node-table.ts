@@ -31,9 +31,10 @@ export class NodeTable {
     return this.#byId.get(id);
   }
 
-  /** That a node used our stream outlives a new attestation. */
+  /** What is known of the agent beside its SVID outlives a new attestation: SPIRE's agents tell their version only at start. */
   attested(row: NodeRow, before: NodeRow | undefined): RowChange {
-    return this.#put(before === undefined ? row : withParts(row, { syncs: before[12] }));
+    if (before === undefined) return this.#put(row);
+    return this.#put(withParts(row, { syncs: before[12], version: row[9] === "" ? before[9] : row[9] }));
   }
 
   #put(row: NodeRow): RowChange {
