@@ -17,7 +17,7 @@ if (args.length === 1 && (args[0] === "--version" || args[0] === "-V")) {
   const { version } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
   process.stdout.write(`countersign ${version}\n`);
 } else if (isDaemon(args) && !isHardened()) {
-  restartHardened();
+  await restartHardened();
 } else {
   // Not imported above: an old Node has no such function, and would say that instead.
   const { enableCompileCache } = await import("node:module");
@@ -48,14 +48,18 @@ function isHardened() {
   return process.execArgv.includes("--disable-sigusr1") && process.env.NODE_OPTIONS === undefined;
 }
 
-function restartHardened() {
+async function restartHardened() {
   // Until the process image is replaced; it holds no keys yet.
   process.on("SIGUSR1", () => {});
+  process.removeAllListeners("warning");
+  if (process.env.LISTEN_PID === String(process.pid)) {
+    const { keepPassedSockets } = await import("../runtime/host/systemd.ts");
+    keepPassedSockets(process.env, process.pid);
+  }
   const { NODE_OPTIONS: _options, NODE_TLS_REJECT_UNAUTHORIZED: _reject, ...environment } = process.env;
   // A third of the memory after a burst of work, at the same speed: each thread would keep 48 MiB for young objects.
   const memory = "--max-semi-space-size=8";
   const flags = ["--disable-sigusr1", "--disable-warning=ExperimentalWarning", memory];
   // The same process id afterwards: supervisors and socket activation do not notice.
-  process.removeAllListeners("warning");
   process.execve(process.execPath, [process.execPath, ...flags, fileURLToPath(import.meta.url), ...args], environment);
 }

@@ -85,6 +85,7 @@ export interface PassedSocket {
 }
 
 const firstPassedFd = 3;
+const setDescriptorFlags = 2;
 
 /** Listening sockets that a service manager passed to this very process (sd_listen_fds(3)). */
 export function passedSockets(env: Readonly<Record<string, string | undefined>>, pid: number): readonly PassedSocket[] {
@@ -93,4 +94,19 @@ export function passedSockets(env: Readonly<Record<string, string | undefined>>,
   if (!Number.isInteger(count) || count < 1 || count > 16) return [];
   const names = (env["LISTEN_FDNAMES"] ?? "").split(":");
   return Array.from({ length: count }, (_, index) => ({ fd: firstPassedFd + index, name: names[index] ?? "" }));
+}
+
+/**
+ * Lets the passed sockets outlive `execve`: Node closes whatever it inherited beyond the standard streams.
+ * @throws Error when one of them is not open
+ */
+export function keepPassedSockets(env: Readonly<Record<string, string | undefined>>, pid: number): void {
+  const sockets = passedSockets(env, pid);
+  if (sockets.length === 0) return;
+  const koffi: typeof import("koffi") = createRequire(import.meta.url)("koffi");
+  const fcntl = koffi.load(null).func("int fcntl(int, int, ...)");
+  for (const { fd } of sockets) {
+    const result: number = fcntl(fd, setDescriptorFlags, "int", 0);
+    if (result < 0) throw new Error(`LISTEN_FDS names descriptor ${fd}, which is not open`);
+  }
 }

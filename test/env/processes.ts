@@ -20,6 +20,8 @@ export interface SpawnOptions {
   readonly cwd?: string;
   /** The Node to run with. Default: this one. */
   readonly execPath?: string;
+  /** Default: three pipes. */
+  readonly stdio?: readonly ("pipe" | number)[];
   /** The program. Default: `countersign`. */
   readonly launcher?: string;
 }
@@ -41,7 +43,7 @@ export class Running implements AsyncDisposable {
     const words = args.filter((word) => !word.startsWith("-")).slice(0, 3);
     this.#name = [command, ...words].map((word) => basename(word)).join(" ");
     this.child = spawn(command, [...args], {
-      stdio: ["pipe", "pipe", "pipe"],
+      stdio: [...(options.stdio ?? ["pipe", "pipe", "pipe"])],
       env: { ...process.env, ...options.environment },
       ...(options.uid === undefined ? {} : { uid: options.uid }),
       ...(options.gid === undefined ? {} : { gid: options.gid }),
