@@ -78,7 +78,7 @@ export async function startServer(config: ServerConfig, deps: StartDeps): Promis
     name: "tcp",
     ...config.bind,
     identity: () => identity.current,
-    maxConnectionAgeMs: (methods) => connectionAgeMs(config, methods),
+    maxConnectionAgeMs: (methods, certifiedMs) => connectionAgeMs(config, methods, certifiedMs),
     verifyPeer: (chain) => core.verifyPeer(chain),
     proxies: config.proxies,
   });
@@ -96,10 +96,14 @@ export async function startServer(config: ServerConfig, deps: StartDeps): Promis
   };
 }
 
-/** Other streams are polls, over in a moment; an agent that is pushed to costs a handshake each time it has to move. */
-function connectionAgeMs({ connectionAge }: ServerConfig, methods: Iterable<string>): number {
+/**
+ * Other streams are polls, over in a moment; an agent that is pushed to costs a handshake each time it has to move, and
+ * moves by itself with each new SVID. A SPIRE server below does not: it shows its new SVID when it is asked to leave, and
+ * must be before the one it came with has expired, or everything it asks for is refused.
+ */
+function connectionAgeMs({ connectionAge }: ServerConfig, methods: Iterable<string>, certifiedMs: number): number {
   for (const method of methods) if (method === openSync.method) return connectionAge.syncMs;
-  return connectionAge.usualMs;
+  return Math.min(connectionAge.usualMs, 0.7 * certifiedMs);
 }
 
 /** Streams have no end of their own: they are told at once, calls may finish. */

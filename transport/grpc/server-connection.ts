@@ -32,6 +32,8 @@ export class ServerConnection {
   readonly #bornMs: number;
   /** Of the age limit, so that those who came together do not all come back together. */
   readonly #spread: number;
+  /** How long the peer's certificates were valid when it came. */
+  readonly #certifiedMs: number;
   #isLeaving = false;
 
   constructor(socket: Duplex, peer: Peer, deps: RpcServerDeps, onGone: (connection: ServerConnection) => void) {
@@ -42,6 +44,8 @@ export class ServerConnection {
     this.#onGone = onGone;
     this.#bornMs = deps.clock.monotonic();
     this.#idleSinceMs = this.#bornMs;
+    const path = peer.kind === "tls" ? (peer.svid?.path ?? []) : [];
+    this.#certifiedMs = Math.min(...path.map(({ notAfter }) => notAfter)) - deps.clock.now();
     this.#spread = 0.9 + 0.2 * deps.random.float();
     this.#session = performServerHandshake(socket, sessionOptions(deps));
     this.#session.once("remoteSettings", () => {
@@ -84,7 +88,7 @@ export class ServerConnection {
       this.drain();
       return;
     }
-    const limitMs = this.#spread * this.deps.maxConnectionAgeMs(this.#methods());
+    const limitMs = this.#spread * this.deps.maxConnectionAgeMs(this.#methods(), this.#certifiedMs);
     if (nowMs - this.#bornMs < limitMs) return;
     this.#isLeaving = true;
     this.#session.goaway(constants.NGHTTP2_NO_ERROR, noStreamRefused);

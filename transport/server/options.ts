@@ -19,9 +19,10 @@ export interface ListenerOptions {
   readonly name?: string;
   /**
    * How old a connection with calls of these methods under way may become, milliseconds; give or take a tenth. Then it
-   * is asked to leave (GOAWAY) and its calls go on to their end. Default: for ever.
+   * is asked to leave (GOAWAY) and its calls go on to their end. `certifiedMs` is how long the peer's certificates were
+   * valid when it came, Infinity without any. Default: for ever.
    */
-  readonly maxConnectionAgeMs?: (methods: Iterable<string>) => number;
+  readonly maxConnectionAgeMs?: (methods: Iterable<string>, certifiedMs: number) => number;
 }
 
 /** Counts calls over connections, so that one caller cannot take every place. */
@@ -45,6 +46,6 @@ export interface RpcServerDeps {
   readonly metrics: TransportMetrics;
   readonly clock: Clock;
   readonly random: Random;
-  readonly maxConnectionAgeMs: (methods: Iterable<string>) => number;
+  readonly maxConnectionAgeMs: (methods: Iterable<string>, certifiedMs: number) => number;
   readonly nextId: () => string;
 }

@@ -2,6 +2,7 @@ import { createPrivateKey, type KeyObject } from "node:crypto";
 import { stat } from "node:fs/promises";
 import {
   type Certificate,
+  CertsError,
   certsLimits,
   encodeSpki,
   issuerInfoOf,
@@ -87,17 +88,45 @@ interface DiskAuthority {
 async function readAuthority({ certificatePath, keyPath, bundlePath }: DiskUpstreamOptions): Promise<DiskAuthority> {
   const [first, ...rest] = await read(certificatePath, parsePemCertificates);
   if (first === undefined) throw unusable(certificatePath, "it holds no certificate");
+  if (!holds(() => issuerInfoOf(first) !== undefined)) {
+    const why = "it is no CA with a subject key identifier and an ECDSA P-256, P-384 or RSA key";
+    throw unusable(certificatePath, why);
+  }
   const key = await read(keyPath, (pem) => createPrivateKey(pem));
-  if (!isSame(encodeSpki(key), first.spkiDer)) throw unusable(keyPath, "it is not the key of the certificate");
-  const chain = [first, ...rest] as const;
+  if (!holds(() => isSame(encodeSpki(key), first.spkiDer)))
+    throw unusable(keyPath, "it is not the key of the certificate");
   if (bundlePath !== undefined) {
+    const chain = [first, ...rest] as const;
     const roots = await read(bundlePath, parsePemCertificates);
+    if (!leadsTo(chain, roots)) {
+      const why = `it does not lead to a certificate of ${bundlePath}; what is between them goes behind the CA, in order`;
+      throw unusable(certificatePath, why);
+    }
     return { key, chain, roots };
   }
   if (!first.isSignedBy(first)) {
     throw unusable(certificatePath, "it is not self-signed; name its trust anchors with bundle_file_path");
   }
   return { key, chain: [first], roots: [first] };
+}
+
+/** What is unknown to this program, such as a key of P-521, proves nothing. */
+function holds(check: () => boolean): boolean {
+  try {
+    return check();
+  } catch (error) {
+    if (error instanceof CertsError) return false;
+    throw error;
+  }
+}
+
+/** Whether each certificate is signed by the next, and the last by an anchor, or is one. */
+function leadsTo(chain: readonly Certificate[], roots: readonly Certificate[]): boolean {
+  return chain.every((certificate, index) => {
+    const next = chain[index + 1];
+    if (next !== undefined) return holds(() => certificate.isSignedBy(next));
+    return roots.some((root) => certificate.equals(root) || holds(() => certificate.isSignedBy(root)));
+  });
 }
 
 async function read<Value>(path: string, parse: (text: string) => Value): Promise<Value> {

@@ -4,15 +4,30 @@ import { decodeBundle, encodeJwtKey } from "../../../proto/convert/bundle.ts";
 import { bundleService, svidService } from "../../../proto/services.ts";
 import type { Clock } from "../../../runtime/core/index.ts";
 import type { SpiffeBundle, TrustDomain } from "../../../spiffe/index.ts";
-import { type CallOptions, dialTls, type RpcChannel, verifyTrustDomainServer } from "../../../transport/index.ts";
+import {
+  type CallOptions,
+  dialTls,
+  type RpcChannel,
+  ServiceError,
+  verifyTrustDomainServer,
+} from "../../../transport/index.ts";
 import { serverErrors } from "../../errors.ts";
 import type { UpstreamAuthority } from "../ports.ts";
 import { anchorsOf } from "./anchors.ts";
 
-/** This process's own identity from the local Workload API; its entry above is a downstream one. */
+/** One of this process's SVIDs. */
+export interface WorkloadSvid {
+  readonly id: string;
+  readonly chain: readonly Uint8Array[];
+  readonly key: KeyObject;
+}
+
+/** This process's own identities from the local Workload API; the entry of one of them is a downstream one above. */
 export interface WorkloadIdentity extends AsyncDisposable {
-  /** @throws when there is none, or it has expired */
-  current(): { readonly chain: readonly Uint8Array[]; readonly key: KeyObject };
+  /** SPIFFE IDs, the default first. */
+  readonly ids: readonly string[];
+  /** That of `id` when there is one, else the default. @throws when there is none, or it has expired */
+  current(id: string | undefined): WorkloadSvid;
   bundle(trustDomain: TrustDomain): SpiffeBundle | undefined;
   onChange(listener: () => void): () => void;
 }
@@ -28,10 +43,13 @@ export interface SpireUpstreamOptions {
 }
 
 const callTimeoutMs = 10_000;
+/** In one call: each costs a handshake. */
+const identitiesTried = 8;
 
 /**
  * A server of the same trust domain above this one, SPIRE's or ours: CA certificates by NewDownstreamX509CA, JWT keys by
- * PublishJWTAuthority, its bundle by GetBundle.
+ * PublishJWTAuthority, its bundle by GetBundle. Nothing tells a process with several identities which of them is the
+ * downstream one: when the one it shows is denied, it shows the next.
  *
  * Rejects with ERR_UPSTREAM_UNAVAILABLE; the cause says why.
  */
@@ -40,6 +58,8 @@ export class SpireUpstream implements UpstreamAuthority, AsyncDisposable {
   readonly #closing = new AbortController();
   #opening: Promise<WorkloadIdentity> | undefined;
   #channel: RpcChannel | undefined;
+  /** The identity to show; `undefined`: the default. */
+  #shownId: string | undefined;
 
   constructor(options: SpireUpstreamOptions) {
     this.#options = options;
@@ -105,14 +125,40 @@ export class SpireUpstream implements UpstreamAuthority, AsyncDisposable {
     what: string,
     body: (channel: RpcChannel, options: CallOptions) => Promise<Value>,
   ): Promise<Value> {
+    const denied = new Set<string>();
     try {
       const identity = await this.#identity();
-      this.#channel ??= this.#dial(identity);
-      return await body(this.#channel, { timeoutMs: callTimeoutMs, signal: this.#closing.signal });
+      for (;;) {
+        const { id } = identity.current(this.#shownId);
+        this.#channel ??= this.#dial(identity);
+        try {
+          return await body(this.#channel, { timeoutMs: callTimeoutMs, signal: this.#closing.signal });
+        } catch (error) {
+          if (!(error instanceof ServiceError) || error.status !== "permissionDenied") throw error;
+          denied.add(id);
+          const next = identity.ids.find((one) => !denied.has(one));
+          if (next === undefined || denied.size === identitiesTried) throw error;
+          this.#show(next);
+        }
+      }
     } catch (cause) {
       const why = cause instanceof Error ? cause.message : "unknown";
-      throw serverErrors.error("ERR_UPSTREAM_UNAVAILABLE", `${what} could not be had from above: ${why}`, { cause });
+      const as = denied.size === 0 ? "" : ` as ${[...denied].join(", ")}`;
+      throw serverErrors.error("ERR_UPSTREAM_UNAVAILABLE", `${what} could not be had from above${as}: ${why}`, {
+        cause,
+      });
     }
+  }
+
+  #show(id: string): void {
+    if (this.#shownId === id) return;
+    this.#shownId = id;
+    this.#leave();
+  }
+
+  #leave(): void {
+    this.#channel?.drain();
+    this.#channel = undefined;
   }
 
   async #identity(): Promise<WorkloadIdentity> {
@@ -128,10 +174,7 @@ export class SpireUpstream implements UpstreamAuthority, AsyncDisposable {
   async #open(): Promise<WorkloadIdentity> {
     const identity = await this.#options.openIdentity(this.#closing.signal);
     // A new SVID needs a new connection: on the old one its predecessor would be judged, and expire.
-    identity.onChange(() => {
-      this.#channel?.drain();
-      this.#channel = undefined;
-    });
+    identity.onChange(() => this.#leave());
     return identity;
   }
 
@@ -140,7 +183,7 @@ export class SpireUpstream implements UpstreamAuthority, AsyncDisposable {
     return dialTls({
       address,
       clock,
-      identity: () => identity.current(),
+      identity: () => identity.current(this.#shownId),
       verifyServer: (chain) => this.#verify(identity, chain),
     });
   }

@@ -174,6 +174,22 @@ describe("UpstreamFollower", () => {
   });
 });
 
+/** A CA whose key nobody here can sign or verify with (openssl ecparam -name secp521r1). */
+const p521 = `-----BEGIN CERTIFICATE-----
+MIICDDCCAW6gAwIBAgIUDeKHALkDB9c0coAKBs8MjrdsDLowCgYIKoZIzj0EAwIw
+DzENMAsGA1UEAwwEcDUyMTAgFw0yNjExMjUyMTI5MTlaGA8yMTI2MTEwMTIxMjkx
+OVowDzENMAsGA1UEAwwEcDUyMTCBmzAQBgcqhkjOPQIBBgUrgQQAIwOBhgAEAXs1
+omMU5UTrhD/2twMtRzgGRYesB9PN8qA4DjGWLVqfaB/9vdf19MlFJFF21X1l4WwX
+JmOB8oXW7aGefl6b5vJdAOouTfe4fHCw3GEWmw6ITzUaxrtWDymJZIQoKnIbSSkn
+2A0eIBKMXHeNa5jRcnAH2lTt9V7FYfFKCt44I9thS7Kro2MwYTAdBgNVHQ4EFgQU
++lax4x0v+nV6cnTXPqabn3jddQQwHwYDVR0jBBgwFoAU+lax4x0v+nV6cnTXPqab
+n3jddQQwDwYDVR0TAQH/BAUwAwEB/zAOBgNVHQ8BAf8EBAMCAgQwCgYIKoZIzj0E
+AwIDgYsAMIGHAkFXnR7j01w6uxSpJaIVvJn4oj8V0AeYaX3QL2/zRy+gzGQKiCFI
+0FhXv69o1k7yQW4gY/WYzWhB9lm9CkSLZCSO0AJCAQNipZ8alvEYPzg67y8TQRNL
+l3pEHEiQHvqyadVN58yVUwjtr6fFh5/K6xuNKpyIY8Ro4t1/9caJAvNWTyhsN630
+-----END CERTIFICATE-----
+`;
+
 describe("diskUpstream()", () => {
   let folder = "";
   beforeEach(async () => {
@@ -185,6 +201,10 @@ describe("diskUpstream()", () => {
     const path = join(folder, name);
     await writeFile(path, ders.map((der) => encodePem("CERTIFICATE", der)).join(""));
     return path;
+  };
+  const putText = async (name: string, text: string): Promise<string> => {
+    await writeFile(join(folder, name), text);
+    return join(folder, name);
   };
   const putKey = async (ca: TestCa): Promise<string> => {
     const path = join(folder, "key.pem");
@@ -242,6 +262,25 @@ describe("diskUpstream()", () => {
       here.upstream = upstream;
       await assert.rejects(here.start(), { code: "ERR_UPSTREAM_FILES" }, what);
     }
+    const below = testCa("below", world.clock, { issuer: middle });
+    for (const [message, certificatePath, bundlePath, key] of [
+      [/p521\.pem .*P-256, P-384 or RSA/, await putText("p521.pem", p521), undefined, keyPath],
+      [
+        /m3\.pem .*does not lead to .*other\.pem/,
+        await put("m3.pem", middle.der),
+        await put("other.pem", two.der),
+        middle,
+      ],
+      [/b\.pem .*does not lead to .*one\.pem/, await put("b.pem", below.der), await put("one.pem", one.der), below],
+    ] as const) {
+      const here = new AuthorityWorld();
+      here.upstream = upstreamOf(certificatePath, bundlePath, typeof key === "string" ? key : await putKey(key));
+      await assert.rejects(here.start(), { code: "ERR_UPSTREAM_FILES", message });
+    }
+    const between = new AuthorityWorld();
+    const whole = await put("whole.pem", below.der, middle.der);
+    between.upstream = upstreamOf(whole, await put("one.pem", one.der), await putKey(below));
+    await between.start();
     const here = new AuthorityWorld();
     here.upstream = upstreamOf(await put("closed.pem", closed.der), undefined, await putKey(closed));
     await assert.rejects(here.start(), { code: "ERR_UPSTREAM_FILES", message: /path length/ });

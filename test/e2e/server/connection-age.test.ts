@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { bundleService, entryService, syncService } from "../../../proto/services.ts";
+import { systemClock } from "../../../runtime/core/index.ts";
 import { System } from "../../env/system.ts";
+import { FakeClock } from "../../fakes/fake-clock.ts";
 import { TestServer } from "../../fakes/test-server.ts";
 
 describe("a connection that has reached its age", () => {
@@ -52,6 +54,21 @@ describe("a connection that has reached its age", () => {
         break;
     }
     pushed.cancel();
+  });
+
+  it("is left before the SVID that its caller came with has expired", async () => {
+    const clock = new FakeClock(systemClock.now());
+    const ttls = { agent: 50, x509Svid: 3_600, jwtSvid: 300, ca: 86_400 };
+    const connectionAge = { usualMs: 3_600_000, syncMs: 3_600_000 };
+    await using world = await TestServer.start({ clock, config: { ttls, connectionAge } });
+    const calls = world.dialAs(await world.agent());
+    await calls.unary(bundleService.GetBundle, {});
+    const before = world.connections;
+    await clock.advance(25_000);
+    await calls.unary(bundleService.GetBundle, {});
+    assert.equal(world.connections, before);
+    await clock.advance(20_000);
+    while (world.connections === before) await calls.unary(bundleService.GetBundle, {});
   });
 
   it("moves an agent's sync stream: the new one is there before the old one is left", async () => {
