@@ -1,6 +1,7 @@
 import type { WireX509Svid, X509BundlesResponse, X509SvidResponse } from "../../proto/workload/codec.ts";
 import { BundleMap, parseCertificates, SpiffeBundle, SpiffeId, TrustDomain, X509Svid } from "../../spiffe/index.ts";
 import { WorkloadError } from "../errors.ts";
+import { type BundleReader, KnownBundles } from "./known-bundles.ts";
 
 /** One consistent state of what the Workload API gives this process. Immutable. */
 export interface X509Context {
@@ -11,43 +12,49 @@ export interface X509Context {
 }
 
 /** @throws WorkloadError ERR_WORKLOAD_API_MALFORMED: the whole update is then discarded */
-export function readX509Context(response: X509SvidResponse): X509Context {
-  return legal(() => {
-    const bundles = new Map<string, SpiffeBundle>();
-    const svids = response.svids.map((wire) => {
-      checkMandatory(wire);
-      const svid = X509Svid.parse({ chainDer: wire.x509Svid, keyDer: wire.x509SvidKey, hint: wire.hint });
-      if (!svid.id.equals(SpiffeId.parse(wire.spiffeId)))
-        throw malformed("an SVID is not of the identity it is named for");
-      if (!bundles.has(svid.id.trustDomain.name)) {
-        bundles.set(svid.id.trustDomain.name, x509Bundle(svid.id.trustDomain, wire.bundle));
-      }
-      return svid;
-    });
-    const [first, ...rest] = withoutRepeatedHints(svids);
-    if (first === undefined) throw malformed("the update holds no SVID");
-    for (const [key, der] of response.federatedBundles) {
-      const trustDomain = TrustDomain.parseNameOrId(key);
-      if (!bundles.has(trustDomain.name)) bundles.set(trustDomain.name, x509Bundle(trustDomain, der));
-    }
-    return { svids: [first, ...rest], bundles: BundleMap.of(bundles.values()) };
+export function readX509Context(response: X509SvidResponse, known = new KnownBundles()): X509Context {
+  return legal(() => known.update((bundleOf) => x509Context(response, bundleOf)));
+}
+
+function x509Context(response: X509SvidResponse, bundleOf: BundleReader): X509Context {
+  const bundles = new Map<string, SpiffeBundle>();
+  const svids = response.svids.map((wire) => {
+    checkMandatory(wire);
+    const svid = X509Svid.parse({ chainDer: wire.x509Svid, keyDer: wire.x509SvidKey, hint: wire.hint });
+    const { trustDomain } = svid.id;
+    if (!svid.id.equals(SpiffeId.parse(wire.spiffeId)))
+      throw malformed("an SVID is not of the identity it is named for");
+    if (!bundles.has(trustDomain.name)) bundles.set(trustDomain.name, bundleOf(trustDomain, wire.bundle, x509Bundle));
+    return svid;
   });
+  const [first, ...rest] = withoutRepeatedHints(svids);
+  if (first === undefined) throw malformed("the update holds no SVID");
+  for (const [key, der] of response.federatedBundles) {
+    const trustDomain = TrustDomain.parseNameOrId(key);
+    if (!bundles.has(trustDomain.name)) bundles.set(trustDomain.name, bundleOf(trustDomain, der, x509Bundle));
+  }
+  return { svids: [first, ...rest], bundles: BundleMap.of(bundles.values()) };
 }
 
 /** @throws WorkloadError ERR_WORKLOAD_API_MALFORMED */
-export function readX509Bundles(response: X509BundlesResponse): BundleMap {
-  return legal(() => {
-    if (response.bundles.size === 0) throw malformed("the update holds no bundle");
-    return BundleMap.of([...response.bundles].map(([key, der]) => x509Bundle(TrustDomain.parseNameOrId(key), der)));
-  });
+export function readX509Bundles(response: X509BundlesResponse, known = new KnownBundles()): BundleMap {
+  return readBundles(response.bundles, x509Bundle, known);
 }
 
 /** @throws WorkloadError ERR_WORKLOAD_API_MALFORMED */
-export function readJwtBundles(response: ReadonlyMap<string, Uint8Array>): BundleMap {
+export function readJwtBundles(response: ReadonlyMap<string, Uint8Array>, known = new KnownBundles()): BundleMap {
+  return readBundles(response, jwtBundle, known);
+}
+
+function readBundles(
+  response: ReadonlyMap<string, Uint8Array>,
+  parse: (trustDomain: TrustDomain, bytes: Uint8Array) => SpiffeBundle,
+  known: KnownBundles,
+): BundleMap {
   return legal(() => {
     if (response.size === 0) throw malformed("the update holds no bundle");
-    return BundleMap.of(
-      [...response].map(([key, json]) => SpiffeBundle.parseWorkloadJwks(TrustDomain.parseNameOrId(key), json).bundle),
+    return known.update((bundleOf) =>
+      BundleMap.of([...response].map(([key, bytes]) => bundleOf(TrustDomain.parseNameOrId(key), bytes, parse))),
     );
   });
 }
@@ -63,6 +70,10 @@ function checkMandatory({ spiffeId, x509Svid, x509SvidKey, bundle }: WireX509Svi
 function x509Bundle(trustDomain: TrustDomain, der: Uint8Array): SpiffeBundle {
   const certificates = parseCertificates(der).map((certificate) => ({ certificate }));
   return SpiffeBundle.of(trustDomain, { x509Authorities: certificates });
+}
+
+function jwtBundle(trustDomain: TrustDomain, json: Uint8Array): SpiffeBundle {
+  return SpiffeBundle.parseWorkloadJwks(trustDomain, json).bundle;
 }
 
 /** A hint names one identity: of several with the same one only the first is kept (WAPI-30, WAPI-54). */

@@ -15,6 +15,7 @@ import { WorkloadError } from "../errors.ts";
 import { knownOptions } from "../known-options.ts";
 import { UsageError } from "../usage-error.ts";
 import { openWorkloadChannel, type WorkloadChannel } from "./channel.ts";
+import { KnownBundles } from "./known-bundles.ts";
 import {
   legal,
   malformed,
@@ -178,17 +179,24 @@ export class WorkloadApiClient implements AsyncDisposable {
 
   /** Every state of this process's X509-SVIDs, from now on. */
   watchX509Context(options: WatchOptions = {}): AsyncGenerator<X509Context, void, undefined> {
-    return this.#watch("FetchX509SVID", (bytes) => readX509Context(decodeX509SvidResponse(bytes)), options);
+    const known = new KnownBundles();
+    return this.#watch("FetchX509SVID", (bytes) => readX509Context(decodeX509SvidResponse(bytes), known), options);
   }
 
-  /** Every state of the X.509 bundles, from now on. */
+  /** Every state of the X.509 bundles, from now on. A bundle that did not change is the same object again. */
   watchX509Bundles(options: WatchOptions = {}): AsyncGenerator<BundleMap, void, undefined> {
-    return this.#watch("FetchX509Bundles", (bytes) => readX509Bundles(decodeX509BundlesResponse(bytes)), options);
+    const known = new KnownBundles();
+    return this.#watch(
+      "FetchX509Bundles",
+      (bytes) => readX509Bundles(decodeX509BundlesResponse(bytes), known),
+      options,
+    );
   }
 
-  /** Every state of the JWT bundles, from now on. */
+  /** Every state of the JWT bundles, from now on. A bundle that did not change is the same object again. */
   watchJwtBundles(options: WatchOptions = {}): AsyncGenerator<BundleMap, void, undefined> {
-    return this.#watch("FetchJWTBundles", (bytes) => readJwtBundles(decodeJwtBundlesResponse(bytes)), options);
+    const known = new KnownBundles();
+    return this.#watch("FetchJWTBundles", (bytes) => readJwtBundles(decodeJwtBundlesResponse(bytes), known), options);
   }
 
   /** Ends the connection; open calls reject, and watches end with ERR_SOURCE_CLOSED. Idempotent. */
