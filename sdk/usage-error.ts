@@ -5,7 +5,8 @@ export type UsageErrorCode =
   | "ERR_OPTION_UNKNOWN"
   | "ERR_ARGUMENT_INVALID"
   | "ERR_PEER_UNKNOWN"
-  | "ERR_LIBRARY_UNSUITED";
+  | "ERR_LIBRARY_UNSUITED"
+  | "ERR_TEST_NO_CHANGE";
 
 /** Code → meaning and fix, for docs/errors.md. */
 export const usageErrorSpecs: Readonly<Record<UsageErrorCode, { readonly meaning: string; readonly fix: string }>> = {
@@ -33,6 +34,10 @@ export const usageErrorSpecs: Readonly<Record<UsageErrorCode, { readonly meaning
   ERR_LIBRARY_UNSUITED: {
     meaning: "The library, or this way to use it, has no place for our verification.",
     fix: "see the README for the versions and the ways that work",
+  },
+  ERR_TEST_NO_CHANGE: {
+    meaning: "Testing kit: the change of a source that a test waits for did not come.",
+    fix: "do what changes this source: rotate(), deny() and the like an X509Source, a token that comes or is withdrawn a JwtSource, a change of authorities a BundleSource; with a TestClock, advance it",
   },
 };
 

@@ -1,4 +1,6 @@
 import { SpiffeId, type TrustDomain } from "../../spiffe/index.ts";
+import { knownOptions } from "../known-options.ts";
+import { UsageError } from "../usage-error.ts";
 
 /** An identity that a program under test has. */
 export interface TestIdentity {
@@ -16,8 +18,15 @@ export interface KnownIdentity {
   readonly dnsNames: readonly string[];
 }
 
-/** @throws SpiffeError as `SpiffeId.parse` */
+/** @throws SpiffeError as `SpiffeId.of`; UsageError ERR_OPTION_UNKNOWN, ERR_ARGUMENT_INVALID */
 export function readIdentity(trustDomain: TrustDomain, identity: string | TestIdentity): KnownIdentity {
-  const { path, hint = "", dnsNames = [] } = typeof identity === "string" ? { path: identity } : identity;
+  const parts = typeof identity === "string" ? { path: identity } : identity;
+  knownOptions(parts, ["path", "hint", "dnsNames"], "an identity");
+  const { path, hint = "", dnsNames = [] } = parts;
+  if (typeof path !== "string") {
+    throw new UsageError("ERR_ARGUMENT_INVALID", "an identity has a `path`", {
+      fix: 'give "/web", or { path: "/web" }',
+    });
+  }
   return { id: SpiffeId.of(trustDomain, path), hint, dnsNames };
 }

@@ -4,7 +4,7 @@
  */
 export type { Clock, Timer } from "../../runtime/core/index.ts";
 export type { GrpcStatusName } from "../../transport/errors/service-error.ts";
-export { afterChange, type Changing } from "./after-change.ts";
+export { type AfterChangeOptions, afterChange, type Changing } from "./after-change.ts";
 export type { TestIdentity } from "./identity.ts";
 export type { RefusalOptions, RefusalStatus } from "./refusal.ts";
 export type { Lifetime } from "./signing-ca.ts";

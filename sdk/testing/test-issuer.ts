@@ -1,5 +1,7 @@
 import { type Clock, systemClock, systemRandom } from "../../runtime/core/index.ts";
-import { SpiffeBundle, TrustDomain, X509Svid } from "../../spiffe/index.ts";
+import { SpiffeBundle, type TrustDomain, X509Svid } from "../../spiffe/index.ts";
+import { readAudiences, readTrustDomain } from "../arguments.ts";
+import { knownOptions } from "../known-options.ts";
 import type { BundleKind } from "../source/bundle-source.ts";
 import { readIdentity, type TestIdentity } from "./identity.ts";
 import { JwtSigner } from "./jwt-signer.ts";
@@ -14,6 +16,8 @@ export interface TestIssuerOptions {
   /** Life of JWT-SVIDs, milliseconds; whole seconds count. Default: 5 minutes. */
   readonly jwtTtlMs?: number;
 }
+
+export const issuerOptions = ["clock", "x509TtlMs", "jwtTtlMs"] as const satisfies readonly (keyof TestIssuerOptions)[];
 
 /** Which JWT-SVID is wanted. */
 export interface IssueJwtOptions {
@@ -58,9 +62,13 @@ export class TestIssuer {
     this.#jwts = [new JwtSigner(systemRandom)];
   }
 
-  /** @throws SpiffeError when `trustDomain` is no name of a trust domain, such as `example.org` */
+  /**
+   * @throws SpiffeError ERR_TRUST_DOMAIN_… when `trustDomain` is no name of a trust domain, such as `example.org`;
+   * UsageError ERR_OPTION_UNKNOWN, ERR_ARGUMENT_INVALID
+   */
   static create(trustDomain = "example.org", options: TestIssuerOptions = {}): TestIssuer {
-    return new TestIssuer(TrustDomain.parse(trustDomain), options);
+    knownOptions(options, issuerOptions, "TestIssuer.create");
+    return new TestIssuer(readTrustDomain(trustDomain, "TestIssuer.create"), options);
   }
 
   /** What verifies this trust domain's SVIDs now. */
@@ -68,8 +76,9 @@ export class TestIssuer {
     return SpiffeBundle.of(this.trustDomain, { x509Authorities: this.#cas, jwtAuthorities: this.#jwts });
   }
 
-  /** A new X509-SVID with a new key. @throws SpiffeError when `identity` is no path */
+  /** A new X509-SVID with a new key. @throws SpiffeError when `identity` is no path; UsageError ERR_OPTION_UNKNOWN, ERR_ARGUMENT_INVALID */
   issueX509Svid(identity: string | TestIdentity, lifetime: Partial<Lifetime> = {}): X509Svid {
+    knownOptions(lifetime, ["notBeforeMs", "notAfterMs"], "issueX509Svid");
     const { id, hint, dnsNames } = readIdentity(this.trustDomain, identity);
     const now = this.#clock.now();
     const { notBeforeMs = now - backdateMs, notAfterMs = now + this.#x509TtlMs } = lifetime;
@@ -77,13 +86,15 @@ export class TestIssuer {
     return X509Svid.of({ chain: [certificate], key, hint });
   }
 
-  /** A JWT-SVID: header, payload and signature in one string. @throws SpiffeError when `path` is no path */
+  /** A JWT-SVID: header, payload and signature in one string. @throws SpiffeError when `path` is no path; UsageError ERR_AUDIENCE_MISSING, ERR_OPTION_UNKNOWN */
   issueJwtSvid(path: string, options: IssueJwtOptions): string {
-    const { audience, ttlMs = this.#jwtTtlMs } = options;
+    knownOptions(options, ["audience", "ttlMs"], "issueJwtSvid");
+    const { ttlMs = this.#jwtTtlMs } = options;
+    const audiences = readAudiences(options.audience, "issueJwtSvid");
     const issuedAt = Math.floor(this.#clock.now() / 1000);
     return this.#jwts[0].issue({
       sub: readIdentity(this.trustDomain, path).id,
-      aud: typeof audience === "string" ? [audience] : audience,
+      aud: audiences,
       iat: issuedAt,
       exp: issuedAt + Math.floor(ttlMs / 1000),
     });

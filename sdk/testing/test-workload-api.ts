@@ -9,10 +9,12 @@ import {
   type X509Svid,
 } from "../../spiffe/index.ts";
 import type { ServiceError } from "../../transport/errors/service-error.ts";
+import { knownOptions } from "../known-options.ts";
+import { UsageError } from "../usage-error.ts";
 import { encodeJwtBundles, encodeX509Bundles, encodeX509State } from "./encode-state.ts";
 import { readIdentity, type TestIdentity } from "./identity.ts";
 import { noIdentity, type RefusalOptions, type RefusalStatus, refusal } from "./refusal.ts";
-import { TestIssuer, type TestIssuerOptions } from "./test-issuer.ts";
+import { issuerOptions, TestIssuer, type TestIssuerOptions } from "./test-issuer.ts";
 import { type WorkloadAnswers, type WorkloadApiMethod, WorkloadServer } from "./workload-server.ts";
 
 /** What `TestWorkloadApi.start` takes. */
@@ -45,15 +47,26 @@ export class TestWorkloadApi implements AsyncDisposable {
   readonly #issuers = new Map<TestIssuer, () => void>();
 
   private constructor(options: TestWorkloadApiOptions) {
-    this.#clock = options.clock ?? systemClock;
-    this.issuer = options.issuer ?? TestIssuer.create(options.trustDomain, options);
+    const { issuer, trustDomain, clock = systemClock, x509TtlMs, jwtTtlMs } = options;
+    this.#clock = clock;
+    this.issuer =
+      issuer ??
+      TestIssuer.create(trustDomain, {
+        clock,
+        ...(x509TtlMs === undefined ? {} : { x509TtlMs }),
+        ...(jwtTtlMs === undefined ? {} : { jwtTtlMs }),
+      });
     this.#identities = options.svids ?? ["/workload"];
-    this.#svids = this.#issue();
+    this.#svids = this.#issue(this.#identities);
     for (const issuer of [this.issuer, ...issuersOf(options.federatesWith ?? [])]) this.#follow(issuer);
   }
 
-  /** Resolves when it can be called. @throws SpiffeError when a path or the trust domain is malformed */
+  /**
+   * Resolves when it can be called.
+   * @throws SpiffeError when a path or the trust domain is malformed; UsageError ERR_OPTION_UNKNOWN, ERR_ARGUMENT_INVALID
+   */
   static async start(options: TestWorkloadApiOptions = {}): Promise<TestWorkloadApi> {
+    checkOptions(options);
     const api = new TestWorkloadApi(options);
     api.#server = await WorkloadServer.start(api.#answers(), options.listen);
     return api;
@@ -81,8 +94,9 @@ export class TestWorkloadApi implements AsyncDisposable {
 
   /** Gives the program other identities. None: it is denied as by an agent without an entry for it. */
   setSvids(svids: readonly (string | TestIdentity)[]): void {
+    this.#svids = this.#issue(svids);
     this.#identities = svids;
-    this.#reissue();
+    this.#server?.changed();
   }
 
   /** New X509-SVIDs with new keys, now. JWT-SVIDs are made at each call anyway. */
@@ -163,12 +177,15 @@ export class TestWorkloadApi implements AsyncDisposable {
     this.#issuers.set(issuer, stopFollowing);
   }
 
-  #issue(lifetime: Parameters<TestIssuer["issueX509Svid"]>[1] = {}): readonly X509Svid[] {
-    return this.#identities.map((identity) => this.issuer.issueX509Svid(identity, lifetime));
+  #issue(
+    identities: readonly (string | TestIdentity)[],
+    lifetime: Parameters<TestIssuer["issueX509Svid"]>[1] = {},
+  ): readonly X509Svid[] {
+    return identities.map((identity) => this.issuer.issueX509Svid(identity, lifetime));
   }
 
   #reissue(lifetime?: Parameters<TestIssuer["issueX509Svid"]>[1]): void {
-    this.#svids = this.#issue(lifetime);
+    this.#svids = this.#issue(this.#identities, lifetime);
     this.#server?.changed();
   }
 
@@ -230,6 +247,27 @@ export class TestWorkloadApi implements AsyncDisposable {
       if (!(error instanceof SpiffeError)) throw error;
       throw refusal("invalidArgument", { message: error.message, reason: "ERR_JWT_SVID_INVALID" });
     }
+  }
+}
+
+const ofNewIssuer = [
+  "trustDomain",
+  "x509TtlMs",
+  "jwtTtlMs",
+] as const satisfies readonly (keyof TestWorkloadApiOptions)[];
+
+function checkOptions(options: TestWorkloadApiOptions): void {
+  const names = ["issuer", "svids", "federatesWith", "listen", "trustDomain", ...issuerOptions];
+  knownOptions(options, names, "TestWorkloadApi.start");
+  const { issuer, svids = [], listen = "unix" } = options;
+  const clash = ofNewIssuer.find((name) => issuer !== undefined && options[name] !== undefined);
+  if (clash !== undefined) {
+    const fix = `give \`${clash}\` to TestIssuer.create`;
+    throw new UsageError("ERR_ARGUMENT_INVALID", `\`${clash}\` is of a new issuer, and \`issuer\` is given`, { fix });
+  }
+  if (!Array.isArray(svids)) throw new UsageError("ERR_ARGUMENT_INVALID", '`svids` is an array, such as ["/web"]');
+  if (listen !== "unix" && listen !== "tcp") {
+    throw new UsageError("ERR_ARGUMENT_INVALID", "`listen` is unix or tcp");
   }
 }
 

@@ -5,6 +5,7 @@ import { dirname } from "node:path";
 import { describe, it } from "node:test";
 import type { Certificate } from "../../certs/index.ts";
 import { verifyX509Svid } from "../../spiffe/index.ts";
+import { callUntyped } from "../../test/fakes/call-untyped.ts";
 import { rawCall } from "../../test/fakes/raw-grpc.ts";
 import { timeOutOnceRefused } from "../../test/fakes/time-out-once-refused.ts";
 import { portOf } from "../../test/fakes/workload-side.ts";
@@ -223,6 +224,45 @@ describe("TestIssuer", () => {
     assert.throws(() => validate(fresh), { code: "ERR_JWT_SVID_KEY_UNKNOWN" });
     const expired = issuer.issueJwtSvid("/web", { audience: "db", ttlMs: -60_000 });
     assert.throws(() => validate(expired), { code: "ERR_JWT_SVID_EXPIRED" });
+  });
+
+  it("does not wait for ever for a change that does not come", async () => {
+    await using api = await TestWorkloadApi.start();
+    await using tokens = await JwtSource.open({ endpoint: api.endpoint });
+    const waiting = afterChange(tokens, () => api.rotate(), { timeoutMs: 20 });
+    await assert.rejects(waiting, { code: "ERR_TEST_NO_CHANGE", message: /20 ms/, fix: /a token that comes/ });
+    const failing = afterChange(tokens, () => assert.fail("the test's own"), { timeoutMs: 20 });
+    await assert.rejects(failing, { message: "the test's own" });
+  });
+
+  it("refuses options that there are not, and those that would change nothing", async () => {
+    const issuer = TestIssuer.create("one.test");
+    await using api = await TestWorkloadApi.start({ issuer });
+    const issueX509 = issuer.issueX509Svid.bind(issuer);
+    const issueJwt = issuer.issueJwtSvid.bind(issuer);
+    const refuse = api.refuse.bind(api);
+    const deny = api.deny.bind(api);
+    const setSvids = api.setSvids.bind(api);
+    const { start } = TestWorkloadApi;
+    const wrong: readonly (readonly [string, RegExp, unknown, ...unknown[]])[] = [
+      ["ERR_OPTION_UNKNOWN", /`svid`/, start, { svid: ["/web"] }],
+      ["ERR_OPTION_UNKNOWN", /`ttlMs`/, TestIssuer.create, "one.test", { ttlMs: 5 }],
+      ["ERR_OPTION_UNKNOWN", /`hints`/, setSvids, [{ path: "/web", hints: "a" }]],
+      ["ERR_OPTION_UNKNOWN", /`notAfter`/, issueX509, "/web", { notAfter: 5 }],
+      ["ERR_OPTION_UNKNOWN", /`why`/, deny, { why: "ERR_X" }],
+      ["ERR_AUDIENCE_MISSING", /audience/, issueJwt, "/web", { ttlMs: 5 }],
+      ["ERR_ARGUMENT_INVALID", /`svids` is an array/, start, { svids: "/web" }],
+      ["ERR_ARGUMENT_INVALID", /`listen`/, start, { listen: "udp" }],
+      ["ERR_ARGUMENT_INVALID", /`x509TtlMs` is of a new issuer/, start, { issuer, x509TtlMs: 5 }],
+      ["ERR_ARGUMENT_INVALID", /`reason` is a code/, deny, { reason: "no entry" }],
+      ["ERR_ARGUMENT_INVALID", /gRPC status/, refuse, "Unavailable"],
+    ];
+    for (const [code, message, act, ...given] of wrong) {
+      await assert.rejects(async () => callUntyped(act, ...given), { code, message });
+    }
+    api.rotate();
+    assert.equal(api.svids.length, 1);
+    api.deny({ reason: "ERR_NODE_BANNED" });
   });
 
   it("refuses names and paths that are none", async () => {
