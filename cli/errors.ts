@@ -16,6 +16,8 @@ export type CliErrorCode =
   | "ERR_OTHER_TRUST_DOMAIN"
   | "ERR_MIRROR_STATE"
   | "ERR_DEV_NOT_STARTED"
+  | "ERR_DEV_PROGRAM"
+  | "ERR_CERT_DIR"
   | "ERR_CERT_DIR_UNSAFE";
 
 /** Code → meaning and fix, for docs/errors.md. */
@@ -24,10 +26,18 @@ export const cliErrorSpecs: Readonly<Record<CliErrorCode, { readonly meaning: st
     meaning: "What countersign dev starts in the background ended before it served; the end of its log is shown.",
     fix: "run countersign dev without --env to see it start",
   },
+  ERR_DEV_PROGRAM: {
+    meaning: "The program that countersign dev is to run cannot be run; the exit code is 127 or 126, as of a shell.",
+    fix: "check its name, PATH and whether it may be executed; its own words follow --, as in: countersign dev -- node app.ts",
+  },
+  ERR_CERT_DIR: {
+    meaning: "The folder for files cannot be made or opened; the message has the system's reason.",
+    fix: "give --dir (cert_dir) a folder that this user may make, or may open and write to",
+  },
   ERR_CERT_DIR_UNSAFE: {
     meaning:
-      "The folder for files, or one below it, may have been made by somebody else, or is a link of theirs: they could take or exchange keys.",
-    fix: "give write-files a folder that its own user or root made; docs/files-bridge.md says how another user gets to read the files",
+      "The folder for files, or one below it, may have been made by somebody else, or is a link of theirs, or is below a folder of theirs: they could take or exchange keys and certificates.",
+    fix: "give write-files a folder that its own user or root made, below folders of theirs; docs/files-bridge.md says how another user gets to read the files",
   },
   ERR_USAGE: {
     meaning: "The command line is not one that countersign knows, or the value of a flag is not legal.",

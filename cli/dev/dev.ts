@@ -4,10 +4,12 @@ import { dirname, join } from "node:path";
 import { systemClock } from "../../runtime/core/index.ts";
 import { createLogger, type HostLogger, handleSignals } from "../../runtime/host/index.ts";
 import type { CommandContext, Finish } from "../context.ts";
+import { cliErrorSpecs } from "../errors.ts";
 import { inputError } from "../exit-codes.ts";
-import { facts, plainJson, printable } from "../output.ts";
+import { facts, plainJson, printable, type Terminal } from "../output.ts";
+import { printFailure } from "../report-failure.ts";
 import { startInBackground } from "./background.ts";
-import { type DevOptions, type DevPlan, planOf, planText } from "./options.ts";
+import { checkStop, type DevOptions, type DevPlan, planOf, planText } from "./options.ts";
 import { processIdentity } from "./processes.ts";
 import { type Program, runProgram } from "./program.ts";
 import { isOurFolder, makeFolder, removeFolder, runningWorlds, writeState } from "./state-folder.ts";
@@ -25,13 +27,16 @@ export async function dev(
 ): Promise<void> {
   const modes = [options.env === true, options.stop === true, command.length > 0].filter((is) => is);
   if (modes.length > 1) throw inputError("ERR_USAGE", "--env, --stop and a program exclude one another");
-  if (options.stop === true) return stopBackground(context, systemClock);
+  if (options.stop === true) {
+    checkStop(options);
+    return stopBackground(context, systemClock, options.output);
+  }
   const plan = planOf(options, context.uid);
   if (options.env === true) return printEnvironment(plan, options, context);
   finish(await runHere(command, plan, options, context));
 }
 
-/** Nothing but what a shell evaluates goes to standard output. */
+/** Nothing but what a shell evaluates, or JSON, goes to standard output. */
 async function printEnvironment(plan: DevPlan, options: DevOptions, context: CommandContext): Promise<void> {
   const { terminal, environment } = context;
   const same = runningWorlds(context, systemClock.now()).find(
@@ -42,14 +47,19 @@ async function printEnvironment(plan: DevPlan, options: DevOptions, context: Com
     same?.endpoint ??
     (await startInBackground({ folder: makeFolder(context), flags, environment: withoutOurs(environment) }));
   if (same !== undefined) terminal.err("countersign dev: runs already");
-  const serverSocket = serverSocketOf(dirname(endpoint.slice("unix://".length)));
+  const folder = dirname(endpoint.slice("unix://".length));
+  const serverSocket = serverSocketOf(folder);
+  if (options.output === "json") {
+    terminal.out(worldJson({ endpoint, serverSocket }, plan, folder));
+    return;
+  }
   terminal.out(`export SPIFFE_ENDPOINT_SOCKET=${quoted(endpoint)}`);
   terminal.out(`export COUNTERSIGN_SERVER_SOCKET=${quoted(serverSocket)}\n# to stop it: countersign dev --stop`);
 }
 
 function flagsOf({ trustDomain, spiffeId, x509Ttl, entry }: DevOptions): readonly string[] {
   return [
-    `--trust-domain=${trustDomain}`,
+    ...(trustDomain === undefined ? [] : [`--trust-domain=${trustDomain}`]),
     ...(spiffeId === undefined ? [] : [`--spiffe-id=${spiffeId}`]),
     ...(x509Ttl === undefined ? [] : [`--x509-ttl=${x509Ttl}`]),
     ...(entry ?? []).map((one) => `--entry=${one}`),
@@ -99,7 +109,7 @@ async function runHere(
     });
     // From here on signals are the program's, and its alone.
     removeHandlers();
-    return await endOf(program, world, context);
+    return await endOf(program, world, options, context);
   } finally {
     removeHandlers();
     logger.flush();
@@ -117,16 +127,36 @@ function folderOf({ stateFolder }: DevOptions, context: CommandContext): string 
 }
 
 /** Its exit code; when the world ends before it, it is asked to end too. */
-async function endOf(program: Program, world: DevWorld, { terminal }: CommandContext): Promise<number> {
+async function endOf(
+  program: Program,
+  world: DevWorld,
+  { output }: DevOptions,
+  { terminal }: CommandContext,
+): Promise<number> {
   try {
     const code = await Promise.race([program.ended, world.failed]);
-    if (program.failure !== undefined) terminal.err(printable(`countersign dev: ${program.failure.message}`));
+    if (program.failure !== undefined) tellFailure(program.failure, terminal, output === "json");
     return code;
   } catch (error) {
     // One of another user goes on by itself.
     if (program.kill("SIGTERM")) await program.ended;
     throw error;
   }
+}
+
+function tellFailure({ path, code, message }: NodeJS.ErrnoException, terminal: Terminal, asJson: boolean): void {
+  const why = code === "ENOENT" ? "there is no such program" : code === "EACCES" ? "it may not be run" : message;
+  const failure = { message: `${path ?? "the program"}: ${why}`, code: "ERR_DEV_PROGRAM" } as const;
+  printFailure({ ...failure, hint: cliErrorSpecs.ERR_DEV_PROGRAM.fix }, terminal, asJson);
+}
+
+function worldJson(
+  { endpoint, serverSocket }: Pick<DevWorld, "endpoint" | "serverSocket">,
+  { identities }: DevPlan,
+  folder: string,
+): string {
+  const ids = identities.map(({ id }) => id.toString());
+  return plainJson({ endpoint, server_socket: serverSocket, spiffe_ids: ids, log: join(folder, "dev.log") });
 }
 
 function announce(
@@ -145,8 +175,7 @@ function announce(
     return;
   }
   if (output === "json") {
-    const ids = plan.identities.map(({ id }) => id.toString());
-    terminal.out(plainJson({ endpoint: world.endpoint, server_socket: world.serverSocket, spiffe_ids: ids, log }));
+    terminal.out(worldJson(world, plan, folder));
     return;
   }
   const describe = ({ id, selectors }: DevPlan["identities"][0]): string =>

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { type DevOptions, planOf, planText } from "./options.ts";
+import { checkStop, type DevOptions, planOf, planText } from "./options.ts";
 
-const usual: DevOptions = { output: "pretty", trustDomain: "dev.example" };
+const usual: DevOptions = { output: "pretty" };
 
 describe("what a development world is made of", () => {
   it("is the current user's identity, and what --entry adds", () => {
@@ -21,6 +21,13 @@ describe("what a development world is made of", () => {
     ]);
     assert.equal(plan.x509TtlSeconds, 10);
     assert.match(planOf(usual, 1000).identities[0].id.toString(), /^spiffe:\/\/dev\.example\/[A-Za-z0-9._-]+$/);
+  });
+
+  it("is not changed by --stop, whose flags would be ignored", () => {
+    checkStop({ output: "json", stop: true });
+    const ignored = { code: "ERR_USAGE", message: "--stop does not take --spiffe-id, --x509-ttl" };
+    assert.throws(() => checkStop({ output: "pretty", stop: true, spiffeId: "/me", x509Ttl: 10 }), ignored);
+    assert.throws(() => checkStop({ ...usual, trustDomain: "try.example" }), { message: /--trust-domain$/ });
   });
 
   it("has the same text when it is the same", () => {

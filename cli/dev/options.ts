@@ -6,7 +6,8 @@ import { selectorFlag, type WireSelector } from "../wire.ts";
 
 export interface DevOptions {
   readonly output: OutputFormat;
-  readonly trustDomain: string;
+  /** Default: `dev.example`. */
+  readonly trustDomain?: string;
   /** A path, or a whole SPIFFE ID. */
   readonly spiffeId?: string;
   /** Seconds. */
@@ -33,7 +34,7 @@ export interface DevPlan {
 
 /** @throws CommandError ERR_USAGE */
 export function planOf(options: DevOptions, uid: number): DevPlan {
-  const trustDomain = flagged("--trust-domain", () => TrustDomain.parse(options.trustDomain));
+  const trustDomain = flagged("--trust-domain", () => TrustDomain.parse(options.trustDomain ?? "dev.example"));
   const byUser = [{ type: "unix", value: `uid:${uid}` }];
   const own = flagged("--spiffe-id", () => idOf(options.spiffeId ?? `/${userName(uid)}`, trustDomain));
   const others = (options.entry ?? []).map((text): DevIdentity => {
@@ -43,6 +44,15 @@ export function planOf(options: DevOptions, uid: number): DevPlan {
   });
   if (options.x509Ttl !== undefined && options.x509Ttl < 2) throw inputError("ERR_USAGE", "--x509-ttl: at least 2s");
   return { trustDomain, x509TtlSeconds: options.x509Ttl, identities: [{ id: own, selectors: byUser }, ...others] };
+}
+
+/** What is running is stopped as it is. @throws CommandError ERR_USAGE for flags that would change nothing */
+export function checkStop({ trustDomain, spiffeId, x509Ttl, entry }: DevOptions): void {
+  const flags = { "--trust-domain": trustDomain, "--spiffe-id": spiffeId, "--x509-ttl": x509Ttl, "--entry": entry };
+  const given = Object.entries(flags).filter(([, value]) => value !== undefined);
+  if (given.length === 0) return;
+  const hint = "leave them out; SPIFFE_ENDPOINT_SOCKET says which one is stopped";
+  throw inputError("ERR_USAGE", `--stop does not take ${given.map(([flag]) => flag).join(", ")}`, hint);
 }
 
 /** Of the same plan, the same text. */

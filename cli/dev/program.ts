@@ -17,7 +17,7 @@ export interface Program {
   /** Its exit code as a shell has it: 128 + the number of the signal that ended it, 127 and 126 when it cannot be run. */
   readonly ended: Promise<number>;
   /** Why it could not be run. */
-  readonly failure: Error | undefined;
+  readonly failure: NodeJS.ErrnoException | undefined;
   /** Whether it got it. */
   kill(signal: NodeJS.Signals): boolean;
 }
@@ -33,7 +33,7 @@ export function runProgram({
   const removeHandlers = passSignals((signal) => started.child?.kill(signal), isOnTerminal);
   const child = spawn(file, args, { stdio: "inherit", env: environment });
   started.child = child;
-  let failure: Error | undefined;
+  let failure: NodeJS.ErrnoException | undefined;
   const ended = new Promise<number>((resolve) => {
     // Each signal that cannot be sent is an `error` of its own, and one without a listener is thrown.
     child.on("error", (error: NodeJS.ErrnoException) => {

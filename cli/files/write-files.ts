@@ -11,6 +11,7 @@ import { WorkloadApiClient, WorkloadError } from "../../sdk/index.ts";
 import { endpointOf, withWorkloadErrors } from "../api/client.ts";
 import type { CommandContext, Finish } from "../context.ts";
 import { explained } from "../daemons.ts";
+import { cliErrorSpecs } from "../errors.ts";
 import { CommandError, exitCodes } from "../exit-codes.ts";
 import { type OutputFormat, plainJson, printable } from "../output.ts";
 import { FilesBridge } from "./bridge.ts";
@@ -48,8 +49,7 @@ export async function writeFiles(
   const socket = config.endpoint ?? options.defaultSocket;
   try {
     await withWorkloadErrors("--socket or agent_address", async () => {
-      ensureFolder(config.folder, 0o755);
-      await (await openRoot(config.folder)).handle.close();
+      await prepareFolder(config.folder);
       await using client = WorkloadApiClient.create({ endpoint: endpointOf(socket) });
       if (config.isOnce)
         printWritten(config.folder, await writeOnce(config, client, logger, systemClock), options, context);
@@ -57,6 +57,18 @@ export async function writeFiles(
     });
   } finally {
     logger.flush();
+  }
+}
+
+/** @throws CommandError ERR_CERT_DIR, ERR_CERT_DIR_UNSAFE */
+async function prepareFolder(folder: string): Promise<void> {
+  try {
+    ensureFolder(folder, 0o755);
+    await (await openRoot(folder)).handle.close();
+  } catch (error) {
+    if (!(error instanceof Error) || error instanceof CommandError) throw error;
+    const options = { code: "ERR_CERT_DIR", hint: cliErrorSpecs.ERR_CERT_DIR.fix, cause: error };
+    throw new CommandError(exitCodes.refused, `the folder for files: ${error.message}`, options);
   }
 }
 

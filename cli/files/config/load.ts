@@ -1,4 +1,4 @@
-import { type ConfigProblem, loadProgramSettings, openSettingsFile } from "../../../runtime/host/index.ts";
+import { ConfigError, type ConfigProblem, loadProgramSettings, openSettingsFile } from "../../../runtime/host/index.ts";
 import { type FilesConfig, type JwtFile, problemsBetween, toFilesConfig } from "./files-config.ts";
 import { isHelperFile, openHelperFile } from "./helper-file.ts";
 import { filesSettings } from "./settings.ts";
@@ -44,16 +44,18 @@ export async function loadFilesConfig({ flags, command, env }: FilesSources): Pr
   const path = flags.config ?? env[`${envPrefix}CONFIG`];
   const isHelper = path !== undefined && isHelperFile(path);
   const hasEndpoint = (env["SPIFFE_ENDPOINT_SOCKET"] ?? "") !== "" || flags.socket !== undefined;
-  const values = await loadProgramSettings({
-    table: filesSettings,
-    envPrefix,
-    env,
-    configFlag: flags.config,
-    openFile: isHelper ? (file, problems) => openHelperFile(file, problems, { hasEndpoint }) : openSettingsFile,
-    flags: settingFlags(flags),
-    flagProblems,
-    rules: (values) => problemsBetween(values, extra, isHelper),
-  });
+  const values = await namingDir(() =>
+    loadProgramSettings({
+      table: filesSettings,
+      envPrefix,
+      env,
+      configFlag: flags.config,
+      openFile: isHelper ? (file, problems) => openHelperFile(file, problems, { hasEndpoint }) : openSettingsFile,
+      flags: settingFlags(flags),
+      flagProblems,
+      rules: (values) => problemsBetween(values, extra, isHelper),
+    }),
+  );
   return toFilesConfig(values, extra);
 }
 
@@ -65,6 +67,20 @@ function jwtFile(text: string, problems: ConfigProblem[]): JwtFile {
     problems.push({ where: "--jwt", key: "", message: `must be FILE=AUDIENCE or FILE=AUDIENCE,AUDIENCE: ${text}` });
   }
   return { audience, fileName };
+}
+
+/** The one setting without which nothing goes is most easily given by its flag. */
+async function namingDir<Values>(load: () => Promise<Values>): Promise<Values> {
+  try {
+    return await load();
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    throw new ConfigError(
+      error.problems.map((problem) =>
+        problem.where === "" && problem.key === "cert_dir" ? { ...problem, where: "--dir" } : problem,
+      ),
+    );
+  }
 }
 
 function settingFlags(flags: FilesFlags): Record<string, { readonly flag: string; readonly value: string }> {

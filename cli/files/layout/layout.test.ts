@@ -128,6 +128,26 @@ describe("the layouts of files", () => {
     });
   }
 
+  it("take no folder below one whose owner, or everybody, could put another in its place", async () => {
+    if (process.getuid?.() !== 0) return;
+    for (const make of [(folder: string) => new SwappedFolder(folder), (folder: string) => new SeparateFiles(folder)]) {
+      using here = stand();
+      const [above, folder] = [join(here.folder, "above"), join(here.folder, "above/certs")];
+      mkdirSync(folder, { recursive: true });
+      const refused = { code: "ERR_CERT_DIR_UNSAFE", message: new RegExp(above) };
+      chownSync(above, 65_534, 65_534);
+      await assert.rejects(write(make(folder), { "key.pem": "secret" }), refused);
+      chownSync(above, 0, 0);
+      chmodSync(above, 0o777);
+      await assert.rejects(write(make(folder), { "key.pem": "secret" }), refused);
+      assert.deepEqual(readdirSync(folder), []);
+      // As /tmp: what is ours there nobody else can rename.
+      chmodSync(above, 0o1777);
+      await write(make(folder), { "key.pem": "secret" });
+      assert.equal(readFileSync(join(folder, "key.pem"), "utf8"), "secret");
+    }
+  });
+
   it("files: follows no link to another folder, and goes into none of a stranger", async () => {
     using here = stand();
     const [victim, folder] = [join(here.folder, "victim"), join(here.folder, "certs")];

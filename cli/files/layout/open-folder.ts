@@ -69,7 +69,9 @@ export async function ownerToKeep(root: OpenFolder, name: string): Promise<Owner
   }
 }
 
-/** It is ours or root's, or a folder that nobody but us or root can have given to its owner. */
+/**
+ * It is ours or root's and below no folder of others, or one that nobody but us or root can have given to its owner.
+ */
 async function checkRoot(path: string): Promise<void> {
   for (const part of parentsOf(resolve(path))) {
     const stats = await lstat(part);
@@ -77,12 +79,21 @@ async function checkRoot(path: string): Promise<void> {
   }
   const [folder, ...parents] = parentsOf(await realpath(path));
   const { uid } = await lstat(folder);
-  if (isTrusted(uid)) return;
   for (const parent of parents) {
     const stats = await lstat(parent);
-    if (isTrusted(stats.uid) && (stats.mode & 0o022) === 0) continue;
-    throw unsafe(`${folder} is of uid ${uid}, who may have made it: others can make folders in ${parent}`);
+    if (isTrusted(uid)) checkAbove(parent, stats);
+    else if (!isTrusted(stats.uid) || (stats.mode & 0o022) !== 0) {
+      throw unsafe(`${folder} is of uid ${uid}, who may have made it: others can make folders in ${parent}`);
+    }
   }
+}
+
+/** Whoever can rename what is in `parent` can put other files in the place of ours, for their readers to believe. */
+function checkAbove(parent: string, { uid, mode }: Stats): void {
+  if (!isTrusted(uid)) throw unsafe(`it is below ${parent} of uid ${uid}, who can put another in its place`);
+  const [everybodyWrites, isSticky] = [(mode & 0o002) !== 0, (mode & 0o1000) !== 0];
+  if (everybodyWrites && !isSticky)
+    throw unsafe(`everybody may write to ${parent} above it, and put another in its place`);
 }
 
 /** Itself first, the root of all last. */

@@ -56,7 +56,10 @@ describe("countersign dev", () => {
     assert.deepEqual(folders(), []);
     const missing = await countersign(["dev", "--", "/no/such/program"], { environment });
     assert.equal(missing.code, 127);
-    assert.match(missing.stderr, /ENOENT/);
+    assert.match(
+      missing.stderr,
+      /Error: \/no\/such\/program: there is no such program \(ERR_DEV_PROGRAM\)\n +check its name/,
+    );
     assert.deepEqual(folders(), []);
   });
 
@@ -104,9 +107,10 @@ describe("countersign dev", () => {
       countersign entry count --output json
       countersign api fetch x509
       echo "again $(countersign dev --env --x509-ttl 10s)"
+      countersign dev --env --x509-ttl 10s --output json
       SPIFFE_ENDPOINT_SOCKET=unix:///run/other.sock countersign dev --stop
       cat "$(dirname "\${SPIFFE_ENDPOINT_SOCKET#unix://}")/dev.json"; echo
-      countersign dev --stop`);
+      countersign dev --stop --output json`);
     assert.equal(code, 0, stderr);
     const lines = stdout.split("\n");
     assert.match(lines[0] ?? "", /^export SPIFFE_ENDPOINT_SOCKET=unix:\/\/\/.*\/agent\.sock$/);
@@ -115,7 +119,11 @@ describe("countersign dev", () => {
     assert.equal(lines[3], '{"count":2}', "of the agent and of the user");
     assert.match(lines[4] ?? "", /^SPIFFE ID +: spiffe:\/\/dev\.example\//);
     assert.ok(stdout.includes(`again ${lines[0]}`), "another one was started");
-    assert.match(stderr, /runs already\nnothing stopped: .*other\.sock.*\nstopped: unix:/);
+    const json = JSON.parse(lines.find((line) => line.startsWith('{"endpoint"')) ?? "");
+    assert.equal(lines[0], `export SPIFFE_ENDPOINT_SOCKET=${json.endpoint}`);
+    assert.equal(lines[1], `export COUNTERSIGN_SERVER_SOCKET=${json.server_socket}`);
+    assert.match(stdout, /^\{"stopped":\["unix:[^"]+"\]\}$/m);
+    assert.match(stderr, /runs already\n.*runs already\nnothing stopped: .*other\.sock.*\nstopped: unix:/);
     const pid = Number(/"pid":(\d+)/.exec(stdout)?.[1]);
     assert.ok(pid > 1);
     assert.equal(processIdentity(pid), undefined);
