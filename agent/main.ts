@@ -82,7 +82,7 @@ export async function runAgent(program: AgentProgram): Promise<number> {
       notifier.ready();
       notifier.status("attesting to the server");
       background.run((signal) => feedWatchdog(systemClock, notifier, signal));
-      background.run(() => sayReady(agent, logger, notifier, startedAt));
+      background.run((signal) => sayReady(agent, logger, notifier, startedAt, signal));
       await Promise.race([agent.ended, stop.promise]);
       notifier.stopping();
     }
@@ -95,8 +95,16 @@ export async function runAgent(program: AgentProgram): Promise<number> {
   }
 }
 
-async function sayReady(agent: Agent, logger: Logger, notifier: ServiceNotifier, startedAt: number): Promise<void> {
-  await Promise.race([agent.ready, agent.ended.catch(() => {})]);
+async function sayReady(
+  agent: Agent,
+  logger: Logger,
+  notifier: ServiceNotifier,
+  startedAt: number,
+  signal: AbortSignal,
+): Promise<void> {
+  // It may be told to stop before it is ready.
+  const stopped = new Promise<void>((resolve) => signal.addEventListener("abort", () => resolve(), { once: true }));
+  await Promise.race([agent.ready, agent.ended.catch(() => {}), stopped]);
   const { agentId, notReady } = agent.state;
   if (agentId === undefined || notReady !== undefined) return;
   notifier.status(`serving as ${agentId.toString()}`);

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { connect, createServer } from "node:net";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, it } from "node:test";
 import { connect as connectTls } from "node:tls";
@@ -83,6 +84,19 @@ describe("the daemons as processes", () => {
     assert.equal(existsSync(agent.socket), false);
     assert.equal(await system.server.stop(), 0);
     assert.equal(existsSync(system.serverSocket), false);
+  });
+
+  it("stop gracefully also while no server answers: the agent is not ready then", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "cst-unready-"));
+    try {
+      const flags = ["--trust-domain", "x.test", "--server", "127.0.0.1:1", "--data-dir", join(folder, "data")];
+      const bootstrap = ["--insecure-bootstrap", "--join-token", "t", "--socket", join(folder, "agent.sock")];
+      await using agent = startCountersign(["agent", "run", ...flags, ...bootstrap]);
+      await agent.waitFor((line) => line["level"] === "warn" && line["retry_ms"] !== undefined);
+      assert.equal(await agent.stop(), 0);
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
   });
 
   it("refuse a socket path that is too long or taken, and impossible settings, in one clear message", async () => {
