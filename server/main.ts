@@ -69,6 +69,12 @@ export async function runServer(program: ServerProgram): Promise<number> {
   const removeHandlers = handleSignals({
     stop: (signal) => {
       logger.info({ signal }, "stopping");
+      // Not yet serving: the start may wait long for what is above, and what is on disk bears an end at any moment.
+      if (server === undefined) {
+        const code = reportDaemonStopped("server", logger);
+        logger.flush();
+        process.exit(code);
+      }
       stop.resolve();
     },
     reload: () => void reload(program, logger, server),

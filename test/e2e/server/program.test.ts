@@ -126,6 +126,18 @@ ${parts}`,
     assert.match(String(last?.["error"]), new RegExp(`127.0.0.1:${healthPort} .*health_checks.bind_port.*EADDRINUSE`));
   });
 
+  it("stops at once while it is still starting, waiting for the authority above", async () => {
+    const [path, other] = [join(directory, "below.yaml"), join(directory, "below")];
+    const upstream = `{ type: spire, server_address: 127.0.0.1, workload_api_socket: ${other}.none }`;
+    const settings = [`data_dir: ${other}`, `socket_path: ${other}.sock`, `upstream_authority: ${upstream}`];
+    writeFileSync(path, ["trust_domain: example.org", "bind_port: 0", ...settings].join("\n"));
+    const below = new Program(path);
+    await below.line(({ message }) => message === "authority changed state");
+    below.child.kill("SIGTERM");
+    assert.equal(await below.exited, 0);
+    assert.equal(below.lines.at(-1)?.["message"], "the server has stopped");
+  });
+
   it("does not share its data directory, and stops at SIGTERM with 0", async () => {
     write("health_checks.none: 1\n");
     const invalid = new Program(config);
