@@ -49,6 +49,17 @@ describe("loadServerConfig()", () => {
     assert.deepEqual(await problemsOf({}), ["|trust_domain|is required", "|data_dir|is required"]);
   });
 
+  it("does not call missing what may be in a file that it could not read", async (context) => {
+    for (const text of ["trust_domain: [a\ndata_dir: /x\n", "- a\n", "data_dir: /a\ndata_dir: /b\n"]) {
+      const path = fileWith(context, text);
+      const problems = await problemsOf({ config: path, bind: "nowhere" });
+      assert.equal(problems.length, 2, problems.join());
+      assert.ok(problems.some((one) => one.startsWith(path)) && problems.some((one) => one.startsWith("--bind")));
+    }
+    assert.equal((await problemsOf({ config: "/none.yaml" })).length, 1);
+    assert.equal((await problemsOf({ config: fileWith(context, "bind_port: 1\n") })).length, 2, "read, and not there");
+  });
+
   it("reads everything from a file", async (context) => {
     const config = fileWith(
       context,

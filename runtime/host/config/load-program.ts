@@ -43,5 +43,7 @@ export async function loadProgramSettings<const Table extends SettingsTable>(
     if (!(error instanceof ConfigError)) throw error;
     problems.push(...error.problems);
   }
-  throw new ConfigError(problems);
+  // What is missing may well be in the file that could not be read.
+  const isUnread = problems.some(({ where, key }) => key === "" && path !== undefined && where.startsWith(path));
+  throw new ConfigError(isUnread ? problems.filter(({ where }) => where !== "") : problems);
 }
