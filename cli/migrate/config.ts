@@ -39,16 +39,32 @@ export function convertText(text: string): { readonly program: "server" | "agent
   const hcl = parseHcl(text);
   const program = programOf(hcl);
   const { rules, known } = programs[program];
-  const converted = convert(settingsOf(hcl), program, rules, known);
+  const converted = withDataDir(convert(settingsOf(hcl), program, rules, known), program);
   return { program, converted: program === "server" ? withoutTokens(converted) : converted };
+}
+
+/** SPIRE's data lies in the working folder where the file does not say; ours has no such default. */
+function withDataDir({ settings, outcomes }: Converted, program: "server" | "agent"): Converted {
+  const rule = programs[program].rules[`${program}.data_dir`];
+  if (settings.has("data_dir") || rule?.kind !== "set") return { settings, outcomes };
+  const why = `it is not in the file: ${rule.why}`;
+  const outcome = { path: `${program}.data_dir`, value: ".", line: 0, verdict: "changed", to: rule.to, why } as const;
+  return { settings: new Map([...settings, [rule.to, rule.value]]), outcomes: [...outcomes, outcome] };
 }
 
 /** SPIRE accepts join tokens only when the plug-in is named; ours unless they are switched off. */
 function withoutTokens({ settings, outcomes }: Converted): Converted {
   const path = "plugins.NodeAttestor.join_token";
   const to = "node_attestors.join_token.enabled";
-  const isNamed = outcomes.some((one) => `${one.path}.`.startsWith(`${path}.`) && one.why !== notEnabled);
-  if (isNamed || !outcomes.some((one) => one.path.startsWith("plugins."))) return { settings, outcomes };
+  const named = outcomes.filter((one) => `${one.path}.`.startsWith(`${path}.`));
+  if (named.some(({ why }) => why !== notEnabled) || !outcomes.some((one) => one.path.startsWith("plugins.")))
+    return { settings, outcomes };
+  const hasOthers = [...settings.keys()].some((name) => name.startsWith("node_attestors."));
+  if (!hasOthers && named.length === 0) {
+    const only =
+      "no way to attest of this file is here: join tokens are the only one, for whom an administrator makes one";
+    return { settings, outcomes: [...outcomes, { path, value: true, line: 0, verdict: "changed", to, why: only }] };
+  }
   const why = "it is not in the file: join tokens stay refused";
   return {
     settings: new Map([...settings, [to, false]]),

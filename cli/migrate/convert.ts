@@ -108,8 +108,9 @@ function kept(
   block: Written["sets"],
   isRenamed = false,
 ): Written {
-  // SPIRE takes an empty text for one that is not there; our daemons refuse it.
-  if (value === "") return { sets: block, outcome: { verdict: "left out", why: "empty" } };
+  // SPIRE takes an empty text or list for one that is not there; our daemons refuse it.
+  if (value === "" || (Array.isArray(value) && value.length === 0))
+    return { sets: block, outcome: { verdict: "left out", why: "empty" } };
   const text = typeof value === "string" ? value : "";
   const variable = /\$\{?\w+/.test(text) ? "the variable in it is not filled in: write its value" : undefined;
   const reasons = [why, variable].filter((reason) => reason !== undefined).join("; ");

@@ -177,6 +177,7 @@ describe("a configuration of SPIRE's", () => {
       convertText(`server { trust_domain = "a.b" }\nplugins { ${plugins} }`).converted.settings;
     assert.deepEqual(Object.fromEntries(of(x509pop)), {
       trust_domain: "a.b",
+      data_dir: "/var/lib/countersign/server",
       "node_attestors.x509pop.ca_bundle_path": "/ca.pem",
       "node_attestors.x509pop.svid_prefix": "/p/",
       "node_attestors.join_token.enabled": false,
@@ -187,12 +188,34 @@ describe("a configuration of SPIRE's", () => {
     assert.equal(off.get("node_attestors.join_token.enabled"), false);
   });
 
+  it("leaves a way to attest, and a place for its data, where the file names none that is here", async () => {
+    const text = `server { trust_domain = "a.b" admin_ids = [] }
+      plugins { NodeAttestor "k8s_psat" { plugin_data { clusters = {} } } NodeAttestor "x509pop" { plugin_data { ca_bundle_paths = [] } } }`;
+    const { converted } = convertText(text);
+    assert.deepEqual([...converted.settings.keys()], ["trust_domain", "data_dir"]);
+    const told = converted.outcomes.filter(({ line }) => line === 0).map(({ path, verdict }) => [path, verdict]);
+    assert.deepEqual(told, [
+      ["server.data_dir", "changed"],
+      ["plugins.NodeAttestor.join_token", "changed"],
+    ]);
+    const folder = mkdtempSync(join(tmpdir(), "cs-migrate-"));
+    const file = join(folder, "settings.yaml");
+    writeFileSync(file, yamlOf(converted));
+    await loadServerConfig({ flags: { config: file }, env: {}, uid: 0 });
+    rmSync(folder, { recursive: true });
+    assert.equal(
+      convertText('agent { trust_domain = "a.b" }').converted.settings.get("data_dir"),
+      "/var/lib/countersign/agent",
+    );
+  });
+
   it("is kept wherever we have a setting of that name", () => {
     const names = { disable_jwt_svids: true, prune_tofu_nodes: true, jwt_issuer: "https://x" };
     const lines = Object.entries(names).map(([name, value]) => `${name} = ${JSON.stringify(value)}`);
     const { settings, outcomes } = convertText(`server {\n${lines.join("\n")}\n}`).converted;
-    assert.deepEqual(Object.fromEntries(settings), names);
-    assert.deepEqual([...new Set(outcomes.map(({ verdict }) => verdict))], ["kept"]);
+    assert.deepEqual(Object.fromEntries(settings), { ...names, data_dir: "/var/lib/countersign/server" });
+    const ofFile = outcomes.filter(({ line }) => line > 0);
+    assert.deepEqual([...new Set(ofFile.map(({ verdict }) => verdict))], ["kept"]);
   });
 
   it("may be as long as a file of ours: lines are counted once, and a text may have any number of them", () => {
@@ -216,7 +239,7 @@ describe("a configuration of SPIRE's", () => {
 
   it("says when a variable is not filled in", () => {
     const { outcomes } = convertText('server { bind_address = "$ADDRESS" trust_domain = "$TD" }').converted;
-    for (const { why } of outcomes) assert.match(why ?? "", /variable/);
+    for (const { why, line } of outcomes) if (line > 0) assert.match(why ?? "", /variable/);
   });
 });
 

@@ -75,7 +75,8 @@ export class ConnectionPool {
       const connection = new OpenConnection(socket, this.#options, () => this.#open.delete(connection));
       this.#open.add(connection);
       this.#current = connection;
-      if (this.#isRefusing) connection.session.close();
+      // The calls that waited for it are open calls: they start first.
+      if (this.#isRefusing) connection.session.once("remoteSettings", () => connection.session.close());
       return connection;
     } finally {
       timer.cancel();

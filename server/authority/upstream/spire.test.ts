@@ -5,6 +5,7 @@ import { svidService } from "../../../proto/services.ts";
 import { systemClock } from "../../../runtime/core/index.ts";
 import { JwtAuthority } from "../../../spiffe/index.ts";
 import { TestServer } from "../../../test/fakes/test-server.ts";
+import { MemoryKeyManager } from "../../keymanager/memory/memory-key-manager.ts";
 import { SpireUpstream, type WorkloadSvid } from "./spire.ts";
 
 describe("SpireUpstream, below a server of ours", () => {
@@ -23,8 +24,15 @@ describe("SpireUpstream, below a server of ours", () => {
     return { id, chain: answer.svid?.cert_chain ?? [], key };
   }
 
-  /** A process with these identities; hears which are shown. */
-  function upstreamOf(svids: readonly [WorkloadSvid, ...WorkloadSvid[]], shown: string[]): SpireUpstream {
+  /** Tell of a new SVID, once each. */
+  const renewed: (() => void)[] = [];
+
+  /** A process with these identities; hears which are shown, and of every handshake. */
+  function upstreamOf(
+    svids: readonly [WorkloadSvid, ...WorkloadSvid[]],
+    shown: string[],
+    onHandshake: () => void = () => {},
+  ): SpireUpstream {
     const { core, tcp } = above.server;
     return new SpireUpstream({
       trustDomain: above.config.trustDomain,
@@ -37,8 +45,14 @@ describe("SpireUpstream, below a server of ours", () => {
           if (shown.at(-1) !== current.id) shown.push(current.id);
           return current;
         },
-        bundle: () => core.authorities.bundle,
-        onChange: () => () => {},
+        bundle: () => {
+          onHandshake();
+          return core.authorities.bundle;
+        },
+        onChange: (listener) => {
+          renewed.push(listener);
+          return () => {};
+        },
         [Symbol.asyncDispose]: async () => {},
       }),
     });
@@ -56,6 +70,17 @@ describe("SpireUpstream, below a server of ours", () => {
     assert.deepEqual(shown, ["spiffe://example.org/web", "spiffe://example.org/below"]);
     await upstream.publishJwtKey(await jwtKey("k2"));
     assert.equal(shown.length, 2);
+  });
+
+  it("has its CA also when a new SVID comes in the middle", async () => {
+    renewed.length = 0;
+    await using upstream = upstreamOf([await svid("/below")], [], () => renewed.shift()?.());
+    const keys = new MemoryKeyManager();
+    await keys.generateKey("ca", "ec-p256");
+    const { trustDomain } = above.config;
+    const signer = await keys.signer("ca");
+    const { chain, anchors } = await upstream.mintX509Ca({ trustDomain, signer, subject: {}, ttl: 600 });
+    assert.deepEqual([chain.length, anchors.length, renewed.length], [1, 1, 0]);
   });
 
   it("says as whom it asked when none is", async () => {

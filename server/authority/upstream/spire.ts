@@ -68,21 +68,21 @@ export class SpireUpstream implements UpstreamAuthority, AsyncDisposable {
   async mintX509Ca({ trustDomain, signer, subject, ttl }: Parameters<UpstreamAuthority["mintX509Ca"]>[0]) {
     const info = csrInfo({ spkiDer: encodeSpki(signer.publicKey), subject, uriSans: [trustDomain.idString] });
     const csr = assembleCsr(info, signer.algorithm, await signer.sign(info));
-    return this.#call("a CA certificate", async (channel, options) => {
-      const request = { csr, preferred_ttl: Math.min(ttl, 2_147_483_647) };
-      const { ca_cert_chain } = await channel.unary(svidService.NewDownstreamX509CA, request, options);
-      // The answer lists roots without saying which are tainted; the bundle does.
-      const bundle = decodeBundle(await channel.unary(bundleService.GetBundle, {}, options));
-      const chain = ca_cert_chain.map((der) => Uint8Array.from(der));
-      const trusted = bundle.x509Authorities.filter(({ tainted }) => !tainted);
-      return {
+    const request = { csr, preferred_ttl: Math.min(ttl, 2_147_483_647) };
+    const { ca_cert_chain } = await this.#call("a CA certificate", (channel, options) =>
+      channel.unary(svidService.NewDownstreamX509CA, request, options),
+    );
+    // The answer lists roots without saying which are tainted; the bundle does.
+    const bundle = await this.#bundle();
+    const chain = ca_cert_chain.map((der) => Uint8Array.from(der));
+    const trusted = bundle.x509Authorities.filter(({ tainted }) => !tainted);
+    return {
+      chain,
+      ...anchorsOf(
         chain,
-        ...anchorsOf(
-          chain,
-          trusted.map(({ certificate }) => certificate.der),
-        ),
-      };
-    });
+        trusted.map(({ certificate }) => certificate.der),
+      ),
+    };
   }
 
   async publishJwtKey(key: Parameters<NonNullable<UpstreamAuthority["publishJwtKey"]>>[0]): Promise<void> {
@@ -98,9 +98,7 @@ export class SpireUpstream implements UpstreamAuthority, AsyncDisposable {
     const { clock, pollMs = 5_000 } = this.#options;
     let seen: SpiffeBundle | undefined;
     while (!signal.aborted) {
-      const bundle = await this.#call("the bundle", async (channel, options) =>
-        decodeBundle(await channel.unary(bundleService.GetBundle, {}, options)),
-      );
+      const bundle = await this.#bundle();
       if (seen === undefined || !bundle.equals(seen)) {
         const x509 = bundle.x509Authorities.map(({ certificate, tainted }) => {
           return { certificateDer: certificate.der, tainted };
@@ -121,6 +119,13 @@ export class SpireUpstream implements UpstreamAuthority, AsyncDisposable {
     await identity?.[Symbol.asyncDispose]();
   }
 
+  #bundle(): Promise<SpiffeBundle> {
+    return this.#call("the bundle", async (channel, options) =>
+      decodeBundle(await channel.unary(bundleService.GetBundle, {}, options)),
+    );
+  }
+
+  /** `body` makes one call: when a new SVID comes, the channel takes no second one. */
   async #call<Value>(
     what: string,
     body: (channel: RpcChannel, options: CallOptions) => Promise<Value>,
