@@ -23,14 +23,21 @@ describe("countersign completion", () => {
     assert.deepEqual(offered(out, ["entry", "create", "--hi"]), ["--hint"]);
     assert.deepEqual(offered(out, ["entry", "create", "--hint", "x", "--spiffe"]), ["--spiffe-id"]);
     assert.deepEqual(offered(out, ["nonsense", "a"]), []);
+    assert.deepEqual(offered(out, ["bundle", "delete", "--mode", ""]), ["restrict", "delete", "dissociate"]);
+    // Nothing: bash offers files itself.
+    assert.deepEqual(offered(out, ["entry", "create", "--file", ""]), []);
   });
 
   it("zsh and fish: have every command; another shell is a usage error", async () => {
     const zsh = (await cli(["completion", "zsh"])).out;
     assert.match(zsh, /^#compdef countersign$/m);
-    assert.match(zsh, /'entry create'\) choices=\('--parent-id:/);
+    assert.match(zsh, /'entry create'\) case "\$last" in .*--parent-id.*\) choices=\('--parent-id:/);
+    // zsh takes a name after a colon for a modifier: bash's form of this is an error there.
+    assert.match(zsh, /for word in "\$\{\(@\)words\[2,CURRENT-1\]\}"/);
+    assert.match(zsh, /funcstack\[1\].* == "_countersign" \]\]; then _countersign "\$@"/);
     const fish = (await cli(["completion", "fish"])).out;
-    assert.match(fish, /^complete -c countersign -n '_countersign_at '\\''entry create'\\''' -l hint -d '.+'$/m);
+    assert.match(fish, /^complete -c countersign -n '_countersign_at '\\''entry create'\\''' -l hint -r -d '.+'$/m);
+    assert.match(fish, /-l mode -x -a 'restrict delete dissociate' -d /);
     assert.match(fish, /-f -a token -d /);
     assert.equal((await cli(["completion", "tcsh"])).code, exitCodes.usage);
   });

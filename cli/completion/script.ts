@@ -11,6 +11,8 @@ interface Choice {
 interface Word {
   readonly text: string;
   readonly about: string;
+  /** Of a flag that needs a value: what that may be; nothing: whatever, a file perhaps. */
+  readonly values?: readonly string[];
 }
 
 /** A completion script made from the commands themselves: it asks no program when a key is pressed. */
@@ -22,7 +24,15 @@ export function completionScript(shell: Shell, program: Command): string {
 function choicesBelow(command: Command, path: string): readonly Choice[] {
   const verbs = command.commands.map((child) => ({ text: child.name(), about: child.description() }));
   const flags = command.options.flatMap((option) =>
-    option.long === undefined || option.long === null ? [] : [{ text: option.long, about: option.description }],
+    option.long === undefined || option.long === null
+      ? []
+      : [
+          {
+            text: option.long,
+            about: option.description,
+            ...(option.required ? { values: option.argChoices ?? [] } : {}),
+          },
+        ],
   );
   const own = { path, words: [...verbs, ...flags, { text: "--help", about: "explain the command" }] };
   const below = command.commands.flatMap((child) =>
@@ -31,20 +41,30 @@ function choicesBelow(command: Command, path: string): readonly Choice[] {
   return [own, ...below];
 }
 
+/** One case of a shell for each flag that needs a value, by what that may be; then all words. */
+function cases(words: readonly Word[], set: (words: readonly Word[]) => string): string {
+  const needy = words.filter(({ values }) => values !== undefined);
+  const byValues = Map.groupBy(needy, ({ values = [] }) => values.join(" "));
+  const lines = [...byValues.values()].map((flags) => {
+    const values = (flags[0]?.values ?? []).map((text) => ({ text, about: "" }));
+    return `${flags.map(({ text }) => text).join("|")}) ${set(values)} ;; `;
+  });
+  return `case "$last" in ${lines.join("")}*) ${set(words)} ;; esac`;
+}
+
 /** Walks the words before the cursor as long as they are commands, as all three scripts do. */
 function bash(name: string, choices: readonly Choice[]): string {
-  const cases = choices.map(
-    ({ path, words }) => `    '${path}') words='${words.map(({ text }) => text).join(" ")}' ;;`,
-  );
+  const set = (words: readonly Word[]): string => `words='${words.map(({ text }) => text).join(" ")}'`;
+  const commands = choices.map(({ path, words }) => `    '${path}') ${cases(words, set)} ;;`);
   return `# bash: source <(${name} completion bash)
 _${name}() {
-  local at='' words='' word
+  local at='' words='' word last="\${COMP_WORDS[COMP_CWORD-1]}"
   for word in "\${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
     case "$word" in -*) break ;; esac
     at="\${at:+$at }$word"
   done
   case "$at" in
-${cases.join("\n")}
+${commands.join("\n")}
   esac
   mapfile -t COMPREPLY < <(compgen -W "$words" -- "\${COMP_WORDS[COMP_CWORD]}")
 }
@@ -54,29 +74,32 @@ complete -o default -F _${name} ${name}
 
 function zsh(name: string, choices: readonly Choice[]): string {
   const entry = ({ text, about }: Word): string => quoted(`${text.replaceAll(":", "\\:")}:${about}`);
-  const cases = choices.map(({ path, words }) => `    '${path}') choices=(${words.map(entry).join(" ")}) ;;`);
+  const set = (words: readonly Word[]): string => `choices=(${words.map(entry).join(" ")})`;
+  const commands = choices.map(({ path, words }) => `    '${path}') ${cases(words, set)} ;;`);
   return `#compdef ${name}
 # zsh: ${name} completion zsh > "\${fpath[1]}/_${name}"
 _${name}() {
-  local at='' word
+  local at='' word last="\${words[CURRENT-1]}"
   local -a choices
-  for word in "\${words[@]:1:CURRENT-2}"; do
+  for word in "\${(@)words[2,CURRENT-1]}"; do
     [[ $word == -* ]] && break
     at="\${at:+$at }$word"
   done
   case "$at" in
-${cases.join("\n")}
+${commands.join("\n")}
   esac
   _describe '${name}' choices || _files
 }
-compdef _${name} ${name}
+# Loaded by the first completion of all, the file is what was called: it has to answer.
+if [[ "\${funcstack[1]}" == "_${name}" ]]; then _${name} "$@"; else compdef _${name} ${name}; fi
 `;
 }
 
 function fish(name: string, choices: readonly Choice[]): string {
   const lines = choices.flatMap(({ path, words }) =>
-    words.map(({ text, about }) => {
-      const what = text.startsWith("--") ? `-l ${text.slice(2)}` : `-f -a ${text}`;
+    words.map(({ text, about, values }) => {
+      const value = values === undefined ? "" : values.length === 0 ? " -r" : ` -x -a ${quoted(values.join(" "))}`;
+      const what = text.startsWith("--") ? `-l ${text.slice(2)}${value}` : `-f -a ${text}`;
       return `complete -c ${name} -n ${quoted(`_${name}_at ${quoted(path)}`)} ${what} -d ${quoted(about)}`;
     }),
   );
