@@ -10,7 +10,7 @@ const noAnswer: ReadonlySet<string> = new Set(["ERR_CONNECT_FAILED", "ERR_CONNEC
 export type CommandChannel = Pick<RpcChannel, "unary">;
 
 /** A process that is stuck must not keep scripts waiting for ever. */
-const longestAnswerMs = 60_000;
+export const longestAnswerMs = 60_000;
 
 /**
  * Calls `use` with a channel to the server that the options name, and closes it after: over mutual TLS with an identity

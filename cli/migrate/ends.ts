@@ -1,5 +1,5 @@
 import { bundleService } from "../../proto/services.ts";
-import { type CommandChannel, withChannel, withServer } from "../connect.ts";
+import { type CommandChannel, longestAnswerMs, withChannel, withServer } from "../connect.ts";
 import type { CommandContext } from "../context.ts";
 import { cliErrorSpecs } from "../errors.ts";
 import { CommandError, exitCodes, inputError } from "../exit-codes.ts";
@@ -20,11 +20,15 @@ export interface Ends {
   readonly trustDomain: string;
 }
 
-/** Calls `use` with channels to both servers. Nothing is done when they are not of one trust domain. */
+/**
+ * Calls `use` with channels to both servers. Nothing is done when they are not of one trust domain. `answerWithinMs`: how
+ * long each answer may take, where that is less than commands usually wait.
+ */
 export function withEnds<Result>(
   options: EndsOptions,
   context: CommandContext,
   use: (ends: Ends) => Promise<Result>,
+  answerWithinMs?: number,
 ): Promise<Result> {
   const target = options.to === undefined ? options : { ...options, socket: options.to };
   if (options.server === undefined && target.socket === options.from)
@@ -32,7 +36,12 @@ export function withEnds<Result>(
   if (options.server !== undefined && options.to !== undefined)
     throw inputError("ERR_USAGE", "--to cannot be combined with --server");
   const flag = options.to === undefined ? undefined : "--to";
-  const withBoth = async (from: CommandChannel, to: CommandChannel): Promise<Result> => {
+  const within = (channel: CommandChannel): CommandChannel =>
+    answerWithinMs === undefined || answerWithinMs >= longestAnswerMs
+      ? channel
+      : { unary: (method, request) => channel.unary(method, request, { timeoutMs: answerWithinMs }) };
+  const withBoth = async (slowFrom: CommandChannel, slowTo: CommandChannel): Promise<Result> => {
+    const [from, to] = [within(slowFrom), within(slowTo)];
     const [theirs, ours] = await Promise.all([trustDomainOf(from), trustDomainOf(to)]);
     if (theirs !== ours) throw otherTrustDomain(theirs, ours);
     return use({ from, to, trustDomain: ours });

@@ -25,12 +25,17 @@ describe("the mirror's alarms", () => {
   it("outlast the time in which the servers cannot be looked at", () => {
     const alarms = new Alarms(1_000);
     alarms.after([open("a", true)], 0);
-    assert.deepEqual(alarms.failed("gone", 1_000), []);
-    const [raised] = alarms.failed("gone", 2_000);
-    assert.equal(raised?.text, "the servers cannot be compared: gone");
-    assert.deepEqual(alarms.failed("gone", 3_000), []);
+    assert.deepEqual(alarms.failed("gone", 1_000, 1_000), []);
+    const [raised] = alarms.failed("away", 1_900, 2_000);
+    assert.equal(raised?.text, "the servers cannot be compared: away");
+    assert.deepEqual(alarms.failed("gone", 3_000, 3_000), []);
     const cleared = alarms.after([open("a", true)], 4_000);
-    assert.deepEqual(cleared, [{ event: "cleared", text: "no longer: the servers cannot be compared: gone" }]);
+    assert.deepEqual(cleared, [{ event: "cleared", text: "no longer: the servers cannot be compared: away" }]);
     assert.equal(alarms.areRaised, true, "what is lasting still is");
+  });
+
+  it("come at once for servers that took as long to fail as there is time", () => {
+    assert.equal(new Alarms(1_000).failed("no answer", 0, 1_000).length, 1);
+    assert.equal(new Alarms(1_000).failed("no answer", 0, 999).length, 0);
   });
 });

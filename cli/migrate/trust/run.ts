@@ -62,24 +62,28 @@ async function watch({ options, context, clock }: Mirror, finish: Finish): Promi
   const alarms = new Alarms(options.lag * 1000);
   const started = clock.monotonic();
   let seen: Seen | undefined;
+  // A server that hangs must not keep the alarm waiting.
+  const answerWithinMs = Math.max(1_000, options.lag * 1000);
   for (;;) {
+    const lookedAt = clock.monotonic();
+    const look = async (ends: Ends): Promise<void> => {
+      const before = seen ?? (await readSeen(options.state, ends.trustDomain));
+      const round = await mirrorOnce(ends, before, clock.now(), false);
+      await keep(options.state, ends, before, round.seen);
+      if (seen === undefined) report({ event: "watching", text: "both servers answer" }, options, context);
+      seen = round.seen;
+      const lines = linesOf(round);
+      const open = lines.filter(({ event }) => event === "alarm");
+      for (const line of lines.filter(({ event }) => event === "done")) report(line, options, context);
+      for (const line of alarms.after(open, clock.monotonic())) report(line, options, context);
+    };
     try {
-      await withEnds(options, context, async (ends) => {
-        const before = seen ?? (await readSeen(options.state, ends.trustDomain));
-        const round = await mirrorOnce(ends, before, clock.now(), false);
-        await keep(options.state, ends, before, round.seen);
-        if (seen === undefined) report({ event: "watching", text: "both servers answer" }, options, context);
-        seen = round.seen;
-        const lines = linesOf(round);
-        const open = lines.filter(({ event }) => event === "alarm");
-        for (const line of lines.filter(({ event }) => event === "done")) report(line, options, context);
-        for (const line of alarms.after(open, clock.monotonic())) report(line, options, context);
-      });
+      await withEnds(options, context, look, answerWithinMs);
     } catch (error) {
       // What is wrong from the start is for whoever started it; later on both servers may restart at any time.
       if (seen === undefined || isOfInput(error)) throw error;
       const text = error instanceof Error ? error.message : String(error);
-      for (const line of alarms.failed(text, clock.monotonic())) report(line, options, context);
+      for (const line of alarms.failed(text, lookedAt, clock.monotonic())) report(line, options, context);
     }
     if (options.timeout > 0 && clock.monotonic() - started >= options.timeout * 1000) break;
     await clock.sleep(waitMs(options, clock.monotonic() - started));
