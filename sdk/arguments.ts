@@ -15,7 +15,9 @@ export function readSpiffeId(value: SpiffeId | string, what: string): SpiffeId {
   });
 }
 
-/** @throws UsageError ERR_ARGUMENT_INVALID for what is no name, a SPIFFE ID included; SpiffeError for a malformed one */
+/**
+ * @throws UsageError ERR_ARGUMENT_INVALID for what is no name, a SPIFFE ID included; SpiffeError for a malformed one
+ */
 export function readTrustDomain(value: TrustDomain | string, what: string): TrustDomain {
   if (value instanceof TrustDomain) return value;
   const text: unknown = typeof value === "object" && value !== null ? String(value) : value;
@@ -34,7 +36,9 @@ export function readAudiences(value: string | readonly string[], what: string): 
   throw new UsageError("ERR_AUDIENCE_MISSING", `${what} needs an \`audience\``);
 }
 
-/** @throws UsageError ERR_ARGUMENT_INVALID when it is not a number from 0 to 120: of an environment variable it is text */
+/**
+ * @throws UsageError ERR_ARGUMENT_INVALID when it is not a number from 0 to 120: of an environment variable it is text
+ */
 export function checkLeeway(leewaySeconds: number | undefined, what: string): void {
   if (leewaySeconds === undefined) return;
   const maximum = spiffeLimits.jwtSvidMaxLeewaySeconds.value;

@@ -60,7 +60,8 @@ function refused(code: string, reason: string): Authorization {
 
 /**
  * Exactly this SPIFFE ID, compared byte by byte (SPIFFE-ID §2); refuses with `ERR_PEER_ID`.
- * @throws SpiffeError ERR_SPIFFE_…, ERR_TRUST_DOMAIN_… when `expected` is malformed; UsageError ERR_ARGUMENT_INVALID when it is none at all
+ * @throws SpiffeError ERR_SPIFFE_…, ERR_TRUST_DOMAIN_… when `expected` is malformed; UsageError ERR_ARGUMENT_INVALID
+ * when it is none at all
  */
 export function id(expected: SpiffeId | string): Authorizer {
   const wanted = readSpiffeId(expected, "id");
@@ -86,8 +87,8 @@ export function oneOf(...expected: readonly (SpiffeId | string)[]): Authorizer {
 
 /**
  * Any member of this trust domain, given by its name (`example.org`); refuses with `ERR_PEER_TRUST_DOMAIN`.
- * @throws SpiffeError ERR_TRUST_DOMAIN_… when the name is malformed; UsageError ERR_ARGUMENT_INVALID for a SPIFFE ID or what
- * is no name at all
+ * @throws SpiffeError ERR_TRUST_DOMAIN_… when the name is malformed; UsageError ERR_ARGUMENT_INVALID for a SPIFFE ID or
+ * what is no name at all
  */
 export function memberOf(trustDomain: TrustDomain | string): Authorizer {
   const wanted = readTrustDomain(trustDomain, "memberOf");
@@ -99,8 +100,8 @@ export function memberOf(trustDomain: TrustDomain | string): Authorizer {
 /**
  * The ID itself and whatever lies below it: `spiffe://example.org/ns/prod` accepts `…/ns/prod` and `…/ns/prod/web`, and
  * not `…/ns/production`. Refuses with `ERR_PEER_TRUST_DOMAIN` or `ERR_PEER_PATH`.
- * @throws SpiffeError ERR_SPIFFE_… when `prefix` is malformed, a slash at its end included; UsageError ERR_ARGUMENT_INVALID
- * when it has no path (that is `memberOf`), or is none at all
+ * @throws SpiffeError ERR_SPIFFE_… when `prefix` is malformed, a slash at its end included; UsageError
+ * ERR_ARGUMENT_INVALID when it has no path (that is `memberOf`), or is none at all
  */
 export function pathPrefix(prefix: SpiffeId | string): Authorizer {
   const wanted = readSpiffeId(prefix, "pathPrefix");
@@ -118,7 +119,10 @@ export function pathPrefix(prefix: SpiffeId | string): Authorizer {
   return keyed(authorize, "pathPrefix", [wanted.toString()], [wanted.trustDomain.name]);
 }
 
-/** All, in this order; the first refusal counts. @throws UsageError ERR_ARGUMENT_INVALID for none at all, which would accept everybody */
+/**
+ * All, in this order; the first refusal counts.
+ * @throws UsageError ERR_ARGUMENT_INVALID for none at all, which would accept everybody
+ */
 export function allOf(...authorizers: readonly [Authorizer, ...Authorizer[]]): Authorizer {
   checkSome(authorizers, "allOf");
   const all: Authorizer = (peer) => {
@@ -146,8 +150,8 @@ export function anyOf(...authorizers: readonly [Authorizer, ...Authorizer[]]): A
 }
 
 /**
- * Your own rule. Only `true` accepts: everything else, a promise included, refuses with `ERR_PEER_REFUSED`; what it throws
- * refuses too.
+ * Your own rule. Only `true` accepts: everything else, a promise included, refuses with `ERR_PEER_REFUSED`; what it
+ * throws refuses too.
  * @throws UsageError ERR_ARGUMENT_INVALID when `test` is no function
  */
 export function predicate(test: (peer: SpiffeId) => boolean): Authorizer {

@@ -1,4 +1,9 @@
-/** Everything the SDK throws by itself; switch on `code`, not on the class (two copies of a package have two classes). */
+/**
+ * What sources, the Workload API's client and connections throw by themselves. Besides there are `UsageError` (mistakes
+ * in the program), `SpiffeError` (values that are none, SVIDs that do not verify), and errors of connections with the
+ * codes ERR_CONNECT_FAILED, ERR_PEER_NOT_VERIFIED, ERR_REFUSED_BY_PEER, ERR_CONNECTION_LOST. Each has a `code` and a
+ * `fix`: switch on the code, not on the class (two copies of a package have two classes).
+ */
 export type WorkloadErrorCode =
   | "ERR_WORKLOAD_ENDPOINT"
   | "ERR_WORKLOAD_API_DENIED"
@@ -86,7 +91,8 @@ export interface WorkloadErrorOptions {
 }
 
 /**
- * `message` never holds key material or tokens.
+ * A refusal of the Workload API, or of a source, a connection or a request. `message` never holds key material or
+ * tokens.
  *
  * `grpcStatus` is set when the error is an answer of the Workload API.
  */

@@ -1,6 +1,6 @@
 /**
- * `@countersign/workload`: identities for Node services from a SPIFFE Workload API, and mutual TLS with them that cannot
- * be used unsafely.
+ * `@countersign/workload`: identities for Node services from a SPIFFE Workload API, and mutual TLS with them that
+ * cannot be used unsafely.
  */
 export type {
   Certificate,

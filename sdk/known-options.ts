@@ -1,8 +1,10 @@
 import { UsageError } from "./usage-error.ts";
 
 /**
- * For functions whose options are all ours: one that is misspelt, or that is not kept there, must not be taken in silence.
- * @throws UsageError ERR_OPTION_UNKNOWN for an option that there is not, ERR_ARGUMENT_INVALID where there are no options at all
+ * For functions whose options are all ours: one that is misspelt, or that is not kept there, must not be taken in
+ * silence.
+ * @throws UsageError ERR_OPTION_UNKNOWN for an option that there is not, ERR_ARGUMENT_INVALID where there are no
+ * options at all
  */
 export function knownOptions(options: object, names: readonly string[], what: string): void {
   if (typeof options !== "object" || options === null) {

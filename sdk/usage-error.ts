@@ -42,8 +42,8 @@ export const usageErrorSpecs: Readonly<Record<UsageErrorCode, { readonly meaning
 };
 
 /**
- * The SDK is used in a way that cannot work: a mistake in the program, told where it is made. A `TypeError`, also by name,
- * with a code. `message` holds no key material and no token.
+ * The SDK is used in a way that cannot work: a mistake in the program, told where it is made. A `TypeError`, also by
+ * name, with a code. `message` holds no key material and no token.
  */
 export class UsageError extends TypeError {
   /** Which mistake; stable, so switch on it and not on the message. */

@@ -6,8 +6,8 @@ interface Known {
 }
 
 /**
- * The bundles of one stream's last update: one whose bytes are the same again is the same object and is not parsed again,
- * since reading a thousand keys takes half a second.
+ * The bundles of one stream's last update: one whose bytes are the same again is the same object and is not parsed
+ * again, since reading a thousand keys takes half a second.
  */
 export class KnownBundles {
   #last: ReadonlyMap<string, Known> = new Map();

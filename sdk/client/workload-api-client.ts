@@ -29,11 +29,13 @@ import { watchStream } from "./watch-stream.ts";
 
 /** Where a `WorkloadApiClient` connects to. */
 export interface WorkloadApiClientOptions {
-  /** `unix:///path` or `tcp://ip:port`. Default: `SPIFFE_ENDPOINT_SOCKET`, which is not looked at when this is given. */
+  /**
+   * `unix:///path` or `tcp://ip:port`. Default: `SPIFFE_ENDPOINT_SOCKET`, which is not looked at when this is given.
+   */
   readonly endpoint?: string;
   /**
-   * How long a connection may take to come about, and then the other side's first HTTP/2 frame: a socket that accepts and
-   * says nothing is not waited for. Milliseconds; default 10,000. By the real time, whatever `clock` says.
+   * How long a connection may take to come about, and then the other side's first HTTP/2 frame: a socket that accepts
+   * and says nothing is not waited for. Milliseconds; default 10,000. By the real time, whatever `clock` says.
    */
   readonly connectTimeoutMs?: number;
   /** For the waiting between tries; in tests, a clock of the testing kit. Default: the system's. */
@@ -88,9 +90,9 @@ const service = "/SpiffeWorkloadAPI";
 
 /**
  * A client of the SPIFFE Workload API (SPIFFE_Workload_API). One connection serves all calls and comes back by itself.
- * Rejections are `WorkloadError`s. `watch…` never end by themselves: they reconnect for ever, at once when a stream ended
- * that had lasted, else with capped, jittered back-off; except after InvalidArgument or Unimplemented, which no retry can
- * heal (SPIFFE_Workload_API §4.2, SPIFFE_Workload_Endpoint §6).
+ * Rejections are `WorkloadError`s. `watch…` never end by themselves: they reconnect for ever, at once when a stream
+ * ended that had lasted, else with capped, jittered back-off; except after InvalidArgument or Unimplemented, which no
+ * retry can heal (SPIFFE_Workload_API §4.2, SPIFFE_Workload_Endpoint §6).
  */
 export class WorkloadApiClient implements AsyncDisposable {
   readonly #channel: WorkloadChannel;
@@ -104,7 +106,10 @@ export class WorkloadApiClient implements AsyncDisposable {
     this.#random = random;
   }
 
-  /** Does not connect yet. @throws WorkloadError ERR_WORKLOAD_ENDPOINT; UsageError ERR_OPTION_UNKNOWN, ERR_ARGUMENT_INVALID */
+  /**
+   * Does not connect yet.
+   * @throws WorkloadError ERR_WORKLOAD_ENDPOINT; UsageError ERR_OPTION_UNKNOWN, ERR_ARGUMENT_INVALID
+   */
   static create(options: WorkloadApiClientOptions = {}): WorkloadApiClient {
     knownOptions(options, ["endpoint", "connectTimeoutMs", "clock", "random"], "WorkloadApiClient.create");
     const { endpoint, clock = systemClock, random = systemRandom, connectTimeoutMs = 10_000 } = options;
@@ -163,7 +168,8 @@ export class WorkloadApiClient implements AsyncDisposable {
 
   /**
    * Has the Workload API check a JWT-SVID for us.
-   * @throws WorkloadError ERR_WORKLOAD_API_INVALID when it is not valid; UsageError ERR_AUDIENCE_MISSING, ERR_ARGUMENT_INVALID without an audience or a token
+   * @throws WorkloadError ERR_WORKLOAD_API_INVALID when it is not valid; UsageError ERR_AUDIENCE_MISSING,
+   * ERR_ARGUMENT_INVALID without an audience or a token
    */
   async validateJwtSvid(audience: string, token: string, options: CallOptions = {}): Promise<ValidatedJwtSvid> {
     readAudiences(audience, "validateJwtSvid");
@@ -177,13 +183,21 @@ export class WorkloadApiClient implements AsyncDisposable {
     return { id: parseId(spiffeId), claims };
   }
 
-  /** Every state of this process's X509-SVIDs, from now on. */
+  /**
+   * Every state of this process's X509-SVIDs, from now on. An update that is not legal is told to `onProblem` and
+   * changes nothing (SPIFFE_Workload_API §4.5).
+   * @throws WorkloadError ERR_WORKLOAD_API_INVALID, ERR_WORKLOAD_API_UNIMPLEMENTED, ERR_SOURCE_CLOSED; after `signal`
+   * was aborted it just ends
+   */
   watchX509Context(options: WatchOptions = {}): AsyncGenerator<X509Context, void, undefined> {
     const known = new KnownBundles();
     return this.#watch("FetchX509SVID", (bytes) => readX509Context(decodeX509SvidResponse(bytes), known), options);
   }
 
-  /** Every state of the X.509 bundles, from now on. A bundle that did not change is the same object again. */
+  /**
+   * Every state of the X.509 bundles, from now on. A bundle that did not change is the same object again.
+   * @throws as `watchX509Context`
+   */
   watchX509Bundles(options: WatchOptions = {}): AsyncGenerator<BundleMap, void, undefined> {
     const known = new KnownBundles();
     return this.#watch(
@@ -193,7 +207,10 @@ export class WorkloadApiClient implements AsyncDisposable {
     );
   }
 
-  /** Every state of the JWT bundles, from now on. A bundle that did not change is the same object again. */
+  /**
+   * Every state of the JWT bundles, from now on. A bundle that did not change is the same object again.
+   * @throws as `watchX509Context`
+   */
   watchJwtBundles(options: WatchOptions = {}): AsyncGenerator<BundleMap, void, undefined> {
     const known = new KnownBundles();
     return this.#watch("FetchJWTBundles", (bytes) => readJwtBundles(decodeJwtBundlesResponse(bytes), known), options);

@@ -109,7 +109,8 @@ export function refusedTls(what: string): Error {
 }
 
 /**
- * Waits for bytes in the clear and takes what `take` takes of them: `undefined` asks for more. Or for what `instead` brings.
+ * Waits for bytes in the clear and takes what `take` takes of them: `undefined` asks for more. Or for what `instead`
+ * brings.
  */
 export function readPlain<T>(
   socket: Socket,

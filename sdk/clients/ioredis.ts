@@ -12,9 +12,9 @@ export interface IoredisOptions {
 }
 
 /**
- * For `ioredis`: `new Redis({ ...ioredisOptions(source, { authorize }), host })`, with `sentinels`, too, and in a Cluster's
- * `redisOptions`. Everything as of `tlsOptions`, and TLS wherever ioredis connects. Sentinels with other SPIFFE IDs than the
- * servers': `sentinelTLS: tlsOptions(source, { authorize: … })` behind these options.
+ * For `ioredis`: `new Redis({ ...ioredisOptions(source, { authorize }), host })`, with `sentinels`, too, and in a
+ * Cluster's `redisOptions`. Everything as of `tlsOptions`, and TLS wherever ioredis connects. Sentinels with other
+ * SPIFFE IDs than the servers': `sentinelTLS: tlsOptions(source, { authorize: … })` behind these options.
  *
  * @throws as `tlsOptions`
  */

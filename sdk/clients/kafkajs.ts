@@ -26,12 +26,12 @@ export interface KafkajsOptions {
 }
 
 /**
- * For `kafkajs`: `new Kafka({ ...kafkajsOptions(source, { authorize }), brokers })`. Each connection to each broker shows
- * the newest SVID; not one byte goes to a broker that was not verified against the bundle of its own trust domain and
- * authorised. Host names play no part.
+ * For `kafkajs`: `new Kafka({ ...kafkajsOptions(source, { authorize }), brokers })`. Each connection to each broker
+ * shows the newest SVID; not one byte goes to a broker that was not verified against the bundle of its own trust domain
+ * (X509-SVID §5) and authorised. Host names play no part.
  *
- * @throws UsageError ERR_AUTHORIZE_MISSING, ERR_OPTION_UNKNOWN, ERR_ARGUMENT_INVALID. Connections fail with what kafkajs makes of ERR_SOURCE_…,
- * ERR_CONNECT_FAILED, ERR_PEER_NOT_VERIFIED (its `cause.code`)
+ * @throws UsageError ERR_AUTHORIZE_MISSING, ERR_OPTION_UNKNOWN, ERR_ARGUMENT_INVALID. Connections fail with what
+ * kafkajs makes of ERR_SOURCE_…, ERR_CONNECT_FAILED, ERR_PEER_NOT_VERIFIED (its `cause.code`)
  */
 export function kafkajsOptions(source: X509Source, options: VerifiedClientOptions): KafkajsOptions {
   checkSource(source, "kafkajsOptions");

@@ -8,9 +8,9 @@ export interface MongodbOptions extends TlsOptions {
 }
 
 /**
- * For `mongodb`: `new MongoClient(url, mongodbOptions(source, { authorize }))`. Everything as of `tlsOptions`, and TLS on
- * each connection: a `tls=false` in the URL is an error of mongodb. Leave its options `tlsInsecure` and `tlsAllow…` out, in
- * the URL, too: they replace our verification.
+ * For `mongodb`: `new MongoClient(url, mongodbOptions(source, { authorize }))`. Everything as of `tlsOptions`, and TLS
+ * on each connection: a `tls=false` in the URL is an error of mongodb. Leave its options `tlsInsecure` and `tlsAllow…`
+ * out, in the URL, too: they replace our verification.
  *
  * @throws as `tlsOptions`
  */

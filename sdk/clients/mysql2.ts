@@ -34,13 +34,14 @@ export interface Mysql2Options {
 }
 
 /**
- * For `mysql2`, against MySQL and MariaDB: `createPool({ ...mysql2Options(source, { authorize }), host, database, user })`.
- * Each connection shows the newest SVID; neither user name, password nor anything else but the client's capability flags
- * goes to a server that was not verified against the bundle of its own trust domain and authorised. Host names play no
- * part. Leave `ssl` out: with it no connection comes about, since mysql2 has no place in it for a verifier of ours.
+ * For `mysql2`, against MySQL and MariaDB: `createPool({ ...mysql2Options(source, { authorize }), host, database, user
+ * })`. Each connection shows the newest SVID; neither user name, password nor anything else but the client's capability
+ * flags goes to a server that was not verified against the bundle of its own trust domain (X509-SVID §5) and
+ * authorised. Host names play no part. Leave `ssl` out: with it no connection comes about, since mysql2 has no place in
+ * it for a verifier of ours.
  *
- * @throws UsageError ERR_AUTHORIZE_MISSING, ERR_OPTION_UNKNOWN, ERR_ARGUMENT_INVALID. Connections fail with WorkloadError ERR_SOURCE_…; ServiceError
- * ERR_CONNECT_FAILED, ERR_PEER_NOT_VERIFIED
+ * @throws UsageError ERR_AUTHORIZE_MISSING, ERR_OPTION_UNKNOWN, ERR_ARGUMENT_INVALID. Connections fail with
+ * WorkloadError ERR_SOURCE_…; ServiceError ERR_CONNECT_FAILED, ERR_PEER_NOT_VERIFIED
  */
 export function mysql2Options(source: X509Source, options: VerifiedClientOptions): Mysql2Options {
   checkSource(source, "mysql2Options");
@@ -57,8 +58,8 @@ const finals: readonly number[] = [0x00, 0xff];
 
 /**
  * MySQL's TLS begins after the server's greeting with a packet of the client. mysql2 is told of none of it: it gets the
- * greeting, and what it answers is held back until the server was verified. For that packet more the sequence numbers are
- * one off until it is authenticated.
+ * greeting, and what it answers is held back until the server was verified. For that packet more the sequence numbers
+ * are one off until it is authenticated.
  */
 class MysqlSocket extends DeferredSocket {
   #isAuthenticating = true;

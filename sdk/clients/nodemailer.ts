@@ -30,14 +30,14 @@ export interface NodemailerOptions {
 }
 
 /**
- * For `nodemailer`, to servers that speak TLS at once (port 465, not STARTTLS):
- * `createTransport({ ...nodemailerOptions(source, { authorize }), host })`, pooled or not. Each connection shows the newest
- * SVID; not one byte goes to a server that was not verified against the bundle of its own trust domain and authorised.
+ * For `nodemailer`, to servers that speak TLS at once (port 465, not STARTTLS): `createTransport({
+ * ...nodemailerOptions(source, { authorize }), host })`, pooled or not. Each connection shows the newest SVID; not one
+ * byte goes to a server that was not verified against the bundle of its own trust domain (X509-SVID §5) and authorised.
  * Host names play no part. Leave `proxy` and `tls` out: nodemailer opens the connections through a proxy by itself, and
  * then reaches nobody.
  *
- * @throws UsageError ERR_AUTHORIZE_MISSING, ERR_OPTION_UNKNOWN, ERR_ARGUMENT_INVALID. Sending fails with WorkloadError ERR_SOURCE_…; ServiceError
- * ERR_CONNECT_FAILED, ERR_PEER_NOT_VERIFIED
+ * @throws UsageError ERR_AUTHORIZE_MISSING, ERR_OPTION_UNKNOWN, ERR_ARGUMENT_INVALID. Sending fails with WorkloadError
+ * ERR_SOURCE_…; ServiceError ERR_CONNECT_FAILED, ERR_PEER_NOT_VERIFIED
  */
 export function nodemailerOptions(source: X509Source, options: VerifiedClientOptions): NodemailerOptions {
   checkSource(source, "nodemailerOptions");

@@ -18,11 +18,12 @@ export interface PgOptions {
 /**
  * For `pg`: `new Pool({ ...pgOptions(source, { authorize }), host, database, user })`. Each connection shows the newest
  * SVID; not one byte of PostgreSQL's protocol, but the question for TLS, goes to a server that was not verified against
- * the bundle of its own trust domain and authorised. Host names play no part. Leave `ssl` and `sslmode` out: with them no
- * connection comes about. For pg's JavaScript client only: `pg.native` does not ask for streams.
+ * the bundle of its own trust domain (X509-SVID §5) and authorised. Host names play no part. Leave `ssl` and `sslmode`
+ * out: with them no connection comes about. For pg's JavaScript client only: `pg.native` does not ask for streams.
  *
- * @throws UsageError ERR_AUTHORIZE_MISSING, ERR_OPTION_UNKNOWN, ERR_ARGUMENT_INVALID, and ERR_LIBRARY_UNSUITED when NODE_PG_FORCE_NATIVE is set. Clients fail with WorkloadError
- * ERR_SOURCE_…; ServiceError ERR_CONNECT_FAILED, ERR_PEER_NOT_VERIFIED
+ * @throws UsageError ERR_AUTHORIZE_MISSING, ERR_OPTION_UNKNOWN, ERR_ARGUMENT_INVALID, and ERR_LIBRARY_UNSUITED when
+ * NODE_PG_FORCE_NATIVE is set. Clients fail with WorkloadError ERR_SOURCE_…; ServiceError ERR_CONNECT_FAILED,
+ * ERR_PEER_NOT_VERIFIED
  */
 export function pgOptions(source: X509Source, options: VerifiedClientOptions): PgOptions {
   checkSource(source, "pgOptions");

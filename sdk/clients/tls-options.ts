@@ -10,6 +10,7 @@ import type { IdentitySource } from "../source/identity-source.ts";
 import type { X509Source } from "../source/x509-source.ts";
 import type { VerifiedClientOptions } from "../tls/dial.ts";
 
+/** What the options for libraries that take TLS options alone are made of. */
 export interface ClientTlsOptions extends VerifiedClientOptions {
   /** The servers' trust domain. Default: that of the source's SVID. */
   readonly trustDomain?: TrustDomain | string;
@@ -28,21 +29,23 @@ export interface TlsOptions {
 }
 
 /**
- * TLS options for client libraries that hand them to `tls.connect` as they are and have no place for a connection of ours:
- * `@nats-io/transport-node` (`tls`), `nodemailer` with STARTTLS (`tls`, **with `requireTLS: true`**); `ioredisOptions` and
- * `mongodbOptions` are made of them. **They do not switch TLS on**: a library that is not told to use it, by an option of its
- * own, takes these options and sends its password in the clear (ioredis with sentinels, mongodb, STARTTLS). OpenSSL decides
- * on the chain there, so the options are bound to **one** trust domain, the authorities of whose bundle are its roots;
- * `authorize` decides on the SPIFFE ID. Host names play no part. TLS 1.3 only, and no session is ever resumed, since one
- * that is would not be authorised. The same object serves for all connections: each takes what is the newest then.
+ * TLS options for client libraries that hand them to `tls.connect` as they are and have no place for a connection of
+ * ours: `@nats-io/transport-node` (`tls`), `nodemailer` with STARTTLS (`tls`, **with `requireTLS: true`**);
+ * `ioredisOptions` and `mongodbOptions` are made of them. **They do not switch TLS on**: a library that is not told to
+ * use it, by an option of its own, takes these options and sends its password in the clear (ioredis with sentinels,
+ * mongodb, STARTTLS). OpenSSL decides on the chain there, so the options are bound to **one** trust domain, the
+ * authorities of whose bundle are its roots; `authorize` decides on the SPIFFE ID. Host names play no part. TLS 1.3
+ * only, and no session is ever resumed, since one that is would not be authorised. The same object serves for all
+ * connections: each takes what is the newest then.
  *
- * Such a library must pass on `secureContext`, `checkServerIdentity` and `rejectUnauthorized`; one that does not pass on
- * the first reaches nobody, **one that passes on the first and not the second would let each member of the trust domain
- * be the server**: use a library only that the README names or that you have seen refuse the wrong id.
+ * Such a library must pass on `secureContext`, `checkServerIdentity` and `rejectUnauthorized`; one that does not pass
+ * on the first reaches nobody, **one that passes on the first and not the second would let each member of the trust
+ * domain be the server**: use a library only that the README names or that you have seen refuse the wrong id.
  *
- * @throws UsageError ERR_AUTHORIZE_MISSING, ERR_OPTION_UNKNOWN, ERR_ARGUMENT_INVALID; WorkloadError ERR_TLS_OPTIONS_TRUST_DOMAIN when `authorize` names another trust
- * domain or the source has no bundle for it, ERR_SOURCE_…. Connections fail with WorkloadError ERR_SOURCE_…,
- * ERR_PEER_UNAUTHORIZED, SpiffeError ERR_X509_SVID_…, and OpenSSL's code when the chain does not verify
+ * @throws UsageError ERR_AUTHORIZE_MISSING, ERR_OPTION_UNKNOWN, ERR_ARGUMENT_INVALID; WorkloadError
+ * ERR_TLS_OPTIONS_TRUST_DOMAIN when `authorize` names another trust domain or the source has no bundle for it,
+ * ERR_SOURCE_…. Connections fail with WorkloadError ERR_SOURCE_…, ERR_PEER_UNAUTHORIZED, SpiffeError ERR_X509_SVID_…,
+ * and OpenSSL's code when the chain does not verify
  */
 export function tlsOptions(source: X509Source, options: ClientTlsOptions): TlsOptions {
   checkSource(source, "tlsOptions");
@@ -74,7 +77,8 @@ export function tlsOptions(source: X509Source, options: ClientTlsOptions): TlsOp
 }
 
 /**
- * When the identity is gone the last roots stay, and the connection is refused by `checkServerIdentity`, which can say why.
+ * When the identity is gone the last roots stay, and the connection is refused by `checkServerIdentity`, which can say
+ * why.
  */
 function newestParts(source: IdentitySource, trustDomain: TrustDomain): () => DomainContextParts {
   let roots: readonly Uint8Array[] = [];

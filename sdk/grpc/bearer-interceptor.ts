@@ -16,8 +16,8 @@ const statuses: Readonly<Record<BearerRefusal["status"], status>> = {
 };
 
 /**
- * For the `interceptors` of a server of grpc-js: handlers see only calls whose `authorization` is a JWT-SVID that is valid
- * for one of the audiences, verified here against the newest bundles (JWT-SVID §4, §5.2), and whose subject is
+ * For the `interceptors` of a server of grpc-js: handlers see only calls whose `authorization` is a JWT-SVID that is
+ * valid for one of the audiences, verified here against the newest bundles (JWT-SVID §4, §5.2), and whose subject is
  * authorised; `callerOf(call)` tells who it is. Others end with UNAUTHENTICATED, PERMISSION_DENIED or UNAVAILABLE, the
  * code as details, before one message of theirs is read.
  *

@@ -10,19 +10,21 @@ import { checkGrpcJs } from "./check-version.ts";
 import { described } from "./described.ts";
 import { EndWhenIdle } from "./end-when-idle.ts";
 
+/** What `grpcChannelCredentials` takes. */
 export interface GrpcChannelOptions extends VerifiedClientOptions, ClosingOptions {}
 
 type SecureConnector = ReturnType<ChannelCredentials["_createSecureConnector"]>;
 
 /**
  * Credentials for clients and channels of grpc-js: mutual TLS 1.3 with the source's newest SVID on each connection. Not
- * one byte of a call goes to a server that was not verified against the bundle of its own trust domain and authorised;
- * its host name plays no part. Connections that are open go on with the SVID they began with. While there is no
- * connection, calls fail with UNAVAILABLE, whose details name the code (ERR_SOURCE_…, ERR_PEER_NOT_VERIFIED …), or wait
- * with `waitForReady`, and grpc-js tries again with its own back-off. `peerOf(call)` tells who answers, once the call
- * has a connection.
+ * one byte of a call goes to a server that was not verified against the bundle of its own trust domain (X509-SVID §5)
+ * and authorised; its host name plays no part. Connections that are open go on with the SVID they began with. While
+ * there is no connection, calls fail with UNAVAILABLE, whose details name the code (ERR_SOURCE_…, ERR_PEER_NOT_VERIFIED
+ * …), or wait with `waitForReady`, and grpc-js tries again with its own back-off. `peerOf(call)` tells who answers,
+ * once the call has a connection.
  *
- * @throws UsageError ERR_AUTHORIZE_MISSING, ERR_OPTION_UNKNOWN, ERR_ARGUMENT_INVALID, and ERR_LIBRARY_UNSUITED with a grpc-js before 1.14
+ * @throws UsageError ERR_AUTHORIZE_MISSING, ERR_OPTION_UNKNOWN, ERR_ARGUMENT_INVALID, and ERR_LIBRARY_UNSUITED with a
+ * grpc-js before 1.14
  */
 export function grpcChannelCredentials(source: X509Source, options: GrpcChannelOptions): ChannelCredentials {
   checkSource(source, "grpcChannelCredentials");

@@ -10,8 +10,8 @@ import { described } from "./described.ts";
  * be one of `grpcChannelCredentials` or any other with TLS. When there is no token a call fails with UNAVAILABLE, whose
  * details name the code.
  *
- * Not mere call credentials: given to a single call (`{ credentials }`), grpc-js sends those over a channel without TLS,
- * too; combined with a channel it takes a secure one only (JWT-SVID §7.3).
+ * Not mere call credentials: given to a single call (`{ credentials }`), grpc-js sends those over a channel without
+ * TLS, too; combined with a channel it takes a secure one only (JWT-SVID §7.3).
  *
  * @throws UsageError ERR_AUDIENCE_MISSING, ERR_OPTION_UNKNOWN, ERR_ARGUMENT_INVALID; Error when `channel` is insecure
  */

@@ -8,6 +8,7 @@ import { showPeerToGrpc } from "../tls/peers.ts";
 import { UsageError } from "../usage-error.ts";
 import { checkGrpcJs } from "./check-version.ts";
 
+/** What `createGrpcServer` takes. */
 export interface GrpcServerOptions extends VerifiedServerOptions {
   /** Of grpc-js. */
   readonly grpc?: ServerOptions;
@@ -16,9 +17,11 @@ export interface GrpcServerOptions extends VerifiedServerOptions {
 /**
  * A `Server` of grpc-js behind mutual TLS 1.3 with the source's identity: `addService` as ever, then `listen`.
  * `peerOf(call)` in handlers tells who calls. Not one frame is sent to a client or read from it before it was verified
- * against the bundle of its own trust domain and authorised. New connections use the newest SVID; open ones stay.
+ * against the bundle of its own trust domain (X509-SVID §5) and authorised. New connections use the newest SVID; open
+ * ones stay.
  *
- * @throws UsageError ERR_AUTHORIZE_MISSING, ERR_OPTION_UNKNOWN, ERR_ARGUMENT_INVALID, and ERR_LIBRARY_UNSUITED with a grpc-js before 1.14; WorkloadError ERR_SOURCE_… when the source has no identity
+ * @throws UsageError ERR_AUTHORIZE_MISSING, ERR_OPTION_UNKNOWN, ERR_ARGUMENT_INVALID, and ERR_LIBRARY_UNSUITED with a
+ * grpc-js before 1.14; WorkloadError ERR_SOURCE_… when the source has no identity
  */
 export function createGrpcServer(source: X509Source, options: GrpcServerOptions): SourceGrpcServer {
   checkGrpcJs("createGrpcServer");
@@ -28,7 +31,7 @@ export function createGrpcServer(source: X509Source, options: GrpcServerOptions)
 /**
  * Connections come in through `createConnectionInjector`, which grpc-js made for servers that do their own TLS: it is
  * public and takes any duplex stream, so nothing here depends on grpc-js's server credentials, whose TLS would read
- * frames before anybody could judge the client.
+ * frames before anybody could judge the client. Made by `createGrpcServer`.
  */
 export class SourceGrpcServer extends Server {
   readonly #listener = createServer({ noDelay: true });
@@ -64,7 +67,10 @@ export class SourceGrpcServer extends Server {
     throw new UsageError("ERR_ARGUMENT_INVALID", "the server does not listen on TCP");
   }
 
-  /** Not here, where it would accept clients that were not verified; throws UsageError ERR_LIBRARY_UNSUITED. A plain port is another server. */
+  /**
+   * Not here, where it would accept clients that were not verified; throws UsageError ERR_LIBRARY_UNSUITED. A plain
+   * port is another server.
+   */
   override bindAsync(): never {
     throw new UsageError("ERR_LIBRARY_UNSUITED", "a server of createGrpcServer does not listen by bindAsync", {
       fix: "listen by `server.listen(port, host)`",

@@ -12,14 +12,16 @@ export interface JwsInput {
 }
 
 /**
- * Keys for `jwtVerify` of jose, always from the newest bundles:
- * `jwtVerify(token, jwtKeySet(source), { audience: "db" })`. The key is the one of the token's `kid` in the bundle of the
- * trust domain of the token's `sub` and no other (SPIFFE_Workload_API §6.3): a key of one trust domain never verifies a
- * subject of another. The token's shape is checked as `BundleSource.validateJwtSvid` does; signature, times
- * and audience are jose's to check: give it an `audience`, since without one it accepts any.
+ * Keys for `jwtVerify` of jose, always from the newest bundles: `jwtVerify(token, jwtKeySet(source), { audience: "db"
+ * })`. The key is the one of the token's `kid` in the bundle of the trust domain of the token's `sub` and no other
+ * (SPIFFE_Workload_API §6.3): a key of one trust domain never verifies a subject of another. The token's shape is
+ * checked as `BundleSource.validateJwtSvid` does; signature, times and audience are jose's to check: give it an
+ * `audience`, since without one it accepts any.
  *
- * `trustDomain`: members of it alone are accepted. The function rejects with the `SpiffeError`s of
- * `BundleSource.validateJwtSvid`, and with ERR_JWT_SVID_KEY_UNKNOWN for a token without `kid`.
+ * `trustDomain`: members of it alone are accepted.
+ *
+ * @throws the function rejects with the `SpiffeError`s of `BundleSource.validateJwtSvid`, and with
+ * ERR_JWT_SVID_KEY_UNKNOWN for a token without `kid`
  */
 export function jwtKeySet(
   source: BundleSource,

@@ -23,12 +23,13 @@ export interface FetchInit extends Omit<RequestInit, "headers"> {
 }
 
 /**
- * Wraps a `fetch` so that each request carries a JWT-SVID that is valid now, as `Authorization: Bearer` (JWT-SVID §5.2):
- * `const call = withJwtSvid(tokens, { audience: "db" }, fetch)`. A token goes over TLS only, or to a loopback address;
- * redirections to another origin get none, since `fetch` drops the header there.
+ * Wraps a `fetch` so that each request carries a JWT-SVID that is valid now, as `Authorization: Bearer` (JWT-SVID
+ * §5.2): `const call = withJwtSvid(tokens, { audience: "db" }, fetch)`. A token goes over TLS only, or to a loopback
+ * address; redirections to another origin get none, since `fetch` drops the header there.
  *
- * @throws UsageError ERR_AUDIENCE_MISSING, ERR_OPTION_UNKNOWN, ERR_ARGUMENT_INVALID. A call rejects with WorkloadError ERR_PLAIN_HTTP and the errors of
- * `JwtSource.svid`; UsageError ERR_ARGUMENT_INVALID when the request has an `authorization` header of its own; what `fetch` rejects with
+ * @throws UsageError ERR_AUDIENCE_MISSING, ERR_OPTION_UNKNOWN, ERR_ARGUMENT_INVALID. A call rejects with WorkloadError
+ * ERR_PLAIN_HTTP and the errors of `JwtSource.svid`; UsageError ERR_ARGUMENT_INVALID when the request has an
+ * `authorization` header of its own; what `fetch` rejects with
  */
 export function withJwtSvid<Answer>(
   source: JwtSource,

@@ -65,8 +65,8 @@ export class BundleSource implements AsyncDisposable {
   /**
    * Resolves once the bundles of each wanted kind are there.
    * @throws WorkloadError ERR_SOURCE_TIMEOUT (it names the kind that is missing, its cause says why),
-   * ERR_WORKLOAD_ENDPOINT, ERR_WORKLOAD_API_INVALID, ERR_WORKLOAD_API_UNIMPLEMENTED; UsageError ERR_OPTION_UNKNOWN, ERR_ARGUMENT_INVALID; rejects with `signal.reason` when
-   * aborted
+   * ERR_WORKLOAD_ENDPOINT, ERR_WORKLOAD_API_INVALID, ERR_WORKLOAD_API_UNIMPLEMENTED; UsageError ERR_OPTION_UNKNOWN,
+   * ERR_ARGUMENT_INVALID; rejects with `signal.reason` when aborted
    */
   static async open(options: BundleSourceOptions = {}): Promise<BundleSource> {
     checkSourceOptions(options, ["kinds"], "BundleSource.open");
@@ -89,7 +89,10 @@ export class BundleSource implements AsyncDisposable {
     return this.#merged;
   }
 
-  /** The bundle of a trust domain; `undefined` when its members are not trusted. @throws WorkloadError ERR_SOURCE_CLOSED */
+  /**
+   * The bundle of a trust domain; `undefined` when its members are not trusted.
+   * @throws WorkloadError ERR_SOURCE_CLOSED
+   */
   get(trustDomain: TrustDomain): SpiffeBundle | undefined {
     return this.bundles.get(trustDomain);
   }
@@ -98,7 +101,8 @@ export class BundleSource implements AsyncDisposable {
    * Verifies a JWT-SVID here, without asking the Workload API: under the JWT keys of its own trust domain and no other,
    * for an exact audience (JWT-SVID §4).
    * @throws SpiffeError ERR_JWT_SVID_…, ERR_TRUST_DOMAIN_NOT_TRUSTED, ERR_BUNDLE_NO_JWT_AUTHORITIES; WorkloadError
-   * ERR_SOURCE_CLOSED; UsageError ERR_ARGUMENT_INVALID when `leewaySeconds` is not from 0 to 120. No message contains any part of the token.
+   * ERR_SOURCE_CLOSED; UsageError ERR_ARGUMENT_INVALID when `leewaySeconds` is not from 0 to 120. No message contains
+   * any part of the token.
    */
   validateJwtSvid(token: string, options: ValidateJwtSvidOptions): VerifiedJwtSvid {
     knownOptions(options, ["audience", "leewaySeconds"], "validateJwtSvid");

@@ -24,7 +24,9 @@ export interface JwtRenewalOptions {
   readonly onChange: () => void;
   /** Aborted when the source is closed: ends the fetch that is under way. */
   readonly signal: AbortSignal;
-  /** There is no token, and none will come by itself: it expired and nobody had asked for it, or no fetch brought one. */
+  /**
+   * There is no token, and none will come by itself: it expired and nobody had asked for it, or no fetch brought one.
+   */
   readonly onUnused: () => void;
 }
 

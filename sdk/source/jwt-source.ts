@@ -21,7 +21,10 @@ export interface JwtSourceOptions extends SourceOptions {
    * waits for nothing.
    */
   readonly audiences?: readonly (string | readonly string[])[];
-  /** Chooses among the tokens of several identities. Default: the first. `undefined` as answer means: none of them. */
+  /**
+   * Chooses among the tokens of several identities. Default: the first. `undefined` as answer means: none of them; so
+   * does throwing. Then `svid` rejects with ERR_WORKLOAD_API_DENIED.
+   */
   readonly pick?: (svids: readonly JwtSvid[]) => JwtSvid | undefined;
 }
 
@@ -65,8 +68,8 @@ export class JwtSource implements AsyncDisposable {
   /**
    * Resolves once there is a token for each of `audiences`.
    * @throws WorkloadError ERR_SOURCE_TIMEOUT (it names the audience without a token, its cause says why),
-   * ERR_WORKLOAD_ENDPOINT, ERR_WORKLOAD_API_INVALID, ERR_WORKLOAD_API_UNIMPLEMENTED; UsageError ERR_OPTION_UNKNOWN, ERR_ARGUMENT_INVALID; rejects with `signal.reason` when
-   * aborted
+   * ERR_WORKLOAD_ENDPOINT, ERR_WORKLOAD_API_INVALID, ERR_WORKLOAD_API_UNIMPLEMENTED; UsageError ERR_OPTION_UNKNOWN,
+   * ERR_ARGUMENT_INVALID; rejects with `signal.reason` when aborted
    */
   static async open(options: JwtSourceOptions = {}): Promise<JwtSource> {
     checkSourceOptions(options, ["audiences", "pick"], "JwtSource.open");
@@ -92,7 +95,8 @@ export class JwtSource implements AsyncDisposable {
    * A token that is valid now: the kept one, or a fetched one when there is none.
    * @throws WorkloadError ERR_WORKLOAD_API_… (ERR_WORKLOAD_API_UNAVAILABLE when the Workload API does not answer within
    * 10 s), ERR_SOURCE_EXPIRED when the last one expired in an outage (it is forgotten then, unless `open` named its
-   * audience), ERR_SOURCE_CLOSED; UsageError ERR_AUDIENCE_MISSING, ERR_OPTION_UNKNOWN; SpiffeError for a malformed `spiffeId`; rejects with `signal.reason` when aborted
+   * audience), ERR_SOURCE_CLOSED; UsageError ERR_AUDIENCE_MISSING, ERR_OPTION_UNKNOWN; SpiffeError for a malformed
+   * `spiffeId`; rejects with `signal.reason` when aborted
    */
   async svid(request: JwtSourceRequest): Promise<JwtSvid> {
     if (this.#closing.signal.aborted) throw closed();
@@ -102,8 +106,8 @@ export class JwtSource implements AsyncDisposable {
   }
 
   /**
-   * Of the token that is worst off. Without tokens nothing is known of the Workload API: an audience for which none came
-   * counts only when `open` named it, since it need not be one that anybody asks for again.
+   * Of the token that is worst off. Without tokens nothing is known of the Workload API: an audience for which none
+   * came counts only when `open` named it, since it need not be one that anybody asks for again.
    */
   get health(): SourceHealth {
     const all = [...this.#renewals.values()].map((renewal) => renewal.health);

@@ -16,7 +16,10 @@ export interface SourceOptions {
   readonly timeoutMs?: number;
   /** Ends the waiting of `open`. */
   readonly signal?: AbortSignal;
-  /** Rules expiry, renewal, back-off and `timeoutMs`, for tests. TLS handshakes go by the real time. Default: the system's. */
+  /**
+   * Rules expiry, renewal, back-off and `timeoutMs`, for tests. TLS handshakes go by the real time. Default: the
+   * system's.
+   */
   readonly clock?: Clock;
   /** Hears what happens to this source and to the connections that are made with it: for logs, metrics, traces. */
   readonly observer?: Observer;
@@ -24,7 +27,10 @@ export interface SourceOptions {
 
 const names = ["endpoint", "client", "timeoutMs", "signal", "clock", "observer"];
 
-/** @param own options of the source beside those of every source. @throws UsageError ERR_OPTION_UNKNOWN, ERR_ARGUMENT_INVALID */
+/**
+ * @param own options of the source beside those of every source.
+ * @throws UsageError ERR_OPTION_UNKNOWN, ERR_ARGUMENT_INVALID
+ */
 export function checkSourceOptions(options: SourceOptions, own: readonly string[], what: string): void {
   knownOptions(options, [...names, ...own], what);
   const { timeoutMs = 0, observer } = options;
@@ -35,7 +41,10 @@ export function checkSourceOptions(options: SourceOptions, own: readonly string[
   if (observer !== undefined) checkFunction(observer, `\`observer\` of ${what}`);
 }
 
-/** The client that the options name, or a new one that lives by the same clock. @throws WorkloadError ERR_WORKLOAD_ENDPOINT */
+/**
+ * The client that the options name, or a new one that lives by the same clock.
+ * @throws WorkloadError ERR_WORKLOAD_ENDPOINT
+ */
 export function clientOf({ client, endpoint, clock }: SourceOptions): WorkloadApiClient {
   return (
     client ??

@@ -15,6 +15,7 @@ import { checkSourceOptions, clientOf, type SourceOptions } from "./source-optio
 export interface X509SourceOptions extends SourceOptions {
   /**
    * Chooses among several identities. Default: the first. `undefined` as answer means: none of them; so does throwing.
+   * Then `svid` throws ERR_WORKLOAD_API_DENIED.
    */
   readonly pick?: (svids: readonly X509Svid[]) => X509Svid | undefined;
 }
@@ -58,7 +59,8 @@ export class X509Source implements AsyncDisposable {
   /**
    * Resolves once there is an identity.
    * @throws WorkloadError ERR_SOURCE_TIMEOUT (its cause says what was missing), ERR_WORKLOAD_ENDPOINT,
-   * ERR_WORKLOAD_API_INVALID, ERR_WORKLOAD_API_UNIMPLEMENTED; UsageError ERR_OPTION_UNKNOWN, ERR_ARGUMENT_INVALID; rejects with `signal.reason` when aborted
+   * ERR_WORKLOAD_API_INVALID, ERR_WORKLOAD_API_UNIMPLEMENTED; UsageError ERR_OPTION_UNKNOWN, ERR_ARGUMENT_INVALID;
+   * rejects with `signal.reason` when aborted
    */
   static async open(options: X509SourceOptions = {}): Promise<X509Source> {
     checkSourceOptions(options, ["pick"], "X509Source.open");
@@ -74,7 +76,10 @@ export class X509Source implements AsyncDisposable {
     }
   }
 
-  /** The current identity. @throws WorkloadError ERR_SOURCE_EXPIRED, ERR_SOURCE_CLOSED, ERR_WORKLOAD_API_DENIED */
+  /**
+   * The current identity, valid now.
+   * @throws WorkloadError ERR_SOURCE_EXPIRED, ERR_SOURCE_CLOSED, ERR_WORKLOAD_API_DENIED
+   */
   get svid(): X509Svid {
     if (this.#live.isClosed) throw new WorkloadError("ERR_SOURCE_CLOSED", "the source is closed");
     const svid = this.#live.state?.svid;
@@ -113,23 +118,24 @@ export class X509Source implements AsyncDisposable {
   }
 
   /**
-   * Calls `listener` after each change of identity or bundles. Returns how to stop that. What a listener throws surfaces
-   * as an uncaught exception and does not disturb the source.
+   * Calls `listener` after each change of identity or bundles. Returns how to stop that. What a listener throws
+   * surfaces as an uncaught exception and does not disturb the source.
    */
   onChange(listener: () => void): Unsubscribe {
     return this.#live.onChange(listener);
   }
 
   /**
-   * `fetch` over mutual TLS 1.3 with the newest SVID: not one byte of the request goes to a server that was not verified
-   * against the bundle of its own trust domain and authorised, redirections included; host names play no part. It is
-   * undici's `fetch` (HTTP/1.1), without proxies. Connections are kept and shared by equal authorisers, until identity or
-   * bundles change or the identity expires: then requests under way end in peace and others get new connections.
+   * `fetch` over mutual TLS 1.3 with the newest SVID: not one byte of the request goes to a server that was not
+   * verified against the bundle of its own trust domain (X509-SVID §5) and authorised, redirections included; host
+   * names play no part. It is undici's `fetch` (HTTP/1.1), without proxies. Connections are kept and shared by equal
+   * authorisers, until identity or bundles change or the identity expires: then requests under way end in peace and
+   * others get new connections.
    *
-   * @throws UsageError ERR_AUTHORIZE_MISSING, ERR_OPTION_UNKNOWN, ERR_ARGUMENT_INVALID; TypeError as of `fetch`; WorkloadError ERR_PLAIN_HTTP, ERR_SOURCE_…,
-   * ERR_WORKLOAD_API_DENIED; ServiceError ERR_CONNECT_FAILED (also after 10 s without a connection),
-   * ERR_PEER_NOT_VERIFIED (its cause says why), ERR_REFUSED_BY_PEER and ERR_CONNECTION_LOST when the connection ended before
-   * an answer: with TLS 1.3 it is then that a server's refusal of us shows
+   * @throws UsageError ERR_AUTHORIZE_MISSING, ERR_OPTION_UNKNOWN, ERR_ARGUMENT_INVALID; TypeError as of `fetch`;
+   * WorkloadError ERR_PLAIN_HTTP, ERR_SOURCE_…, ERR_WORKLOAD_API_DENIED; ServiceError ERR_CONNECT_FAILED (also after 10
+   * s without a connection), ERR_PEER_NOT_VERIFIED (its cause says why), ERR_REFUSED_BY_PEER and ERR_CONNECTION_LOST
+   * when the connection ended before an answer: with TLS 1.3 it is then that a server's refusal of us shows
    */
   fetch(url: string | URL, options: SourceFetchOptions): Promise<Response> {
     return this.#fetcher.fetch(url, options);

@@ -19,7 +19,8 @@ export interface AfterChangeOptions {
 /**
  * Calls `act` and resolves after the next change of `source`: `await afterChange(source, () => api.rotate())`, and the
  * program has the new SVID.
- * @throws UsageError ERR_TEST_NO_CHANGE when none came in time, ERR_OPTION_UNKNOWN, ERR_ARGUMENT_INVALID; what `act` throws
+ * @throws UsageError ERR_TEST_NO_CHANGE when none came in time, ERR_OPTION_UNKNOWN, ERR_ARGUMENT_INVALID; what `act`
+ * throws
  */
 export async function afterChange(
   source: Changing,

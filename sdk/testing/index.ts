@@ -1,6 +1,6 @@
 /**
- * `@countersign/workload/testing`: an issuer and a Workload API in the test's own process, for any test runner. It works
- * with any SPIFFE library, and needs no agent, no server and no network.
+ * `@countersign/workload/testing`: an issuer and a Workload API in the test's own process, for any test runner. It
+ * works with any SPIFFE library, and needs no agent, no server and no network.
  */
 export type { Clock, Timer } from "../../runtime/core/index.ts";
 export type { GrpcStatusName } from "../../transport/errors/service-error.ts";

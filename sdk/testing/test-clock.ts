@@ -10,8 +10,8 @@ interface Pending {
  * A clock that stands still until `advance`: give it to the kit and to the SDK's sources, and hours pass in
  * milliseconds. Timers fire in order of due time, then of creation.
  *
- * It rules what the SDK decides: expiry, renewal, back-off, time-outs of `open`. TLS handshakes do not know of it: peers
- * are verified by the real time, so for tests with connections stay within the life of the SVIDs in real time.
+ * It rules what the SDK decides: expiry, renewal, back-off, time-outs of `open`. TLS handshakes do not know of it:
+ * peers are verified by the real time, so for tests with connections stay within the life of the SVIDs in real time.
  */
 export class TestClock implements Clock {
   #nowMs: number;
@@ -51,8 +51,8 @@ export class TestClock implements Clock {
   }
 
   /**
-   * Moves time on by `byMs`, firing what becomes due on the way. Between two timers the event loop gets several turns, so
-   * that promises and I/O within the process settle; what needs longer has to be awaited.
+   * Moves time on by `byMs`, firing what becomes due on the way. Between two timers the event loop gets several turns,
+   * so that promises and I/O within the process settle; what needs longer has to be awaited.
    */
   async advance(byMs: number): Promise<void> {
     const until = this.#nowMs + byMs;

@@ -39,8 +39,8 @@ const yearMs = 365 * 24 * hourMs;
 const backdateMs = 10_000;
 
 /**
- * A trust domain with real keys and certificates (ECDSA P-256) in memory: issues SVIDs, and changes its authorities when
- * a test says so. Each `TestWorkloadApi` of the issuer, or federated with it, passes changes on at once.
+ * A trust domain with real keys and certificates (ECDSA P-256) in memory: issues SVIDs, and changes its authorities
+ * when a test says so. Each `TestWorkloadApi` of the issuer, or federated with it, passes changes on at once.
  */
 export class TestIssuer {
   /** Whose SVIDs it issues. */
@@ -76,7 +76,10 @@ export class TestIssuer {
     return SpiffeBundle.of(this.trustDomain, { x509Authorities: this.#cas, jwtAuthorities: this.#jwts });
   }
 
-  /** A new X509-SVID with a new key. @throws SpiffeError when `identity` is no path; UsageError ERR_OPTION_UNKNOWN, ERR_ARGUMENT_INVALID */
+  /**
+   * A new X509-SVID with a new key.
+   * @throws SpiffeError when `identity` is no path; UsageError ERR_OPTION_UNKNOWN, ERR_ARGUMENT_INVALID
+   */
   issueX509Svid(identity: string | TestIdentity, lifetime: Partial<Lifetime> = {}): X509Svid {
     knownOptions(lifetime, ["notBeforeMs", "notAfterMs"], "issueX509Svid");
     const { id, hint, dnsNames } = readIdentity(this.trustDomain, identity);
@@ -86,7 +89,10 @@ export class TestIssuer {
     return X509Svid.of({ chain: [certificate], key, hint });
   }
 
-  /** A JWT-SVID: header, payload and signature in one string. @throws SpiffeError when `path` is no path; UsageError ERR_AUDIENCE_MISSING, ERR_OPTION_UNKNOWN */
+  /**
+   * A JWT-SVID: header, payload and signature in one string.
+   * @throws SpiffeError when `path` is no path; UsageError ERR_AUDIENCE_MISSING, ERR_OPTION_UNKNOWN
+   */
   issueJwtSvid(path: string, options: IssueJwtOptions): string {
     knownOptions(options, ["audience", "ttlMs"], "issueJwtSvid");
     const { ttlMs = this.#jwtTtlMs } = options;

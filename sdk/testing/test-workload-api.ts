@@ -32,8 +32,9 @@ export interface TestWorkloadApiOptions extends TestIssuerOptions {
 }
 
 /**
- * An issuer and a Workload API in this process, for one program under test: real certificates, keys and tokens on a real
- * socket, which any SPIFFE library can use. It holds nothing global, writes nothing but its socket and leaves no file.
+ * An issuer and a Workload API in this process, for one program under test: real certificates, keys and tokens on a
+ * real socket, which any SPIFFE library can use. It holds nothing global, writes nothing but its socket and leaves no
+ * file.
  */
 export class TestWorkloadApi implements AsyncDisposable {
   /** Who issues what is given out. */
@@ -63,7 +64,8 @@ export class TestWorkloadApi implements AsyncDisposable {
 
   /**
    * Resolves when it can be called.
-   * @throws SpiffeError when a path or the trust domain is malformed; UsageError ERR_OPTION_UNKNOWN, ERR_ARGUMENT_INVALID
+   * @throws SpiffeError when a path or the trust domain is malformed; UsageError ERR_OPTION_UNKNOWN,
+   * ERR_ARGUMENT_INVALID
    */
   static async start(options: TestWorkloadApiOptions = {}): Promise<TestWorkloadApi> {
     checkOptions(options);
@@ -110,7 +112,9 @@ export class TestWorkloadApi implements AsyncDisposable {
     this.#reissue({ notBeforeMs: now - 3_600_000, notAfterMs: now - 1_000 });
   }
 
-  /** Every call and every open stream gets PermissionDenied: the program's identities are withdrawn. `allow` ends it. */
+  /**
+   * Every call and every open stream gets PermissionDenied: the program's identities are withdrawn. `allow` ends it.
+   */
   deny(options: RefusalOptions = {}): void {
     this.#refuse(noIdentity(options));
   }

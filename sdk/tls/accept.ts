@@ -56,7 +56,8 @@ export type Retire = () => void;
  * Puts mutual TLS 1.3 in front of a server: `take` gets the connections whose client was verified and authorised, and
  * nothing else of the server ever sees a TCP connection. It answers how to retire one, if its protocol can.
  *
- * @throws UsageError ERR_AUTHORIZE_MISSING, ERR_OPTION_UNKNOWN, ERR_ARGUMENT_INVALID; WorkloadError ERR_SOURCE_… when the source has no identity
+ * @throws UsageError ERR_AUTHORIZE_MISSING, ERR_OPTION_UNKNOWN, ERR_ARGUMENT_INVALID; WorkloadError ERR_SOURCE_… when
+ * the source has no identity
  */
 export function acceptVerified(
   server: Server,

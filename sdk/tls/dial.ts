@@ -30,8 +30,8 @@ interface DialTarget {
 }
 
 /**
- * A connection that shows the source's newest SVID and whose server was verified and authorised: nothing was sent to it,
- * nothing it said was looked at before.
+ * A connection that shows the source's newest SVID and whose server was verified and authorised: nothing was sent to
+ * it, nothing it said was looked at before.
  */
 export async function dialVerified(
   source: IdentitySource,

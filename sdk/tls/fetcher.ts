@@ -21,7 +21,9 @@ interface Terms {
   readonly closing: Closing | undefined;
 }
 
-/** The pooled connections of one source, apart by what authorises the server. Not loaded: undici, before the first call. */
+/**
+ * The pooled connections of one source, apart by what authorises the server. Not loaded: undici, before the first call.
+ */
 export class Fetcher {
   readonly #source: IdentitySource;
   /** The one used most recently is last. */

@@ -11,8 +11,8 @@ interface Connection {
 }
 
 /**
- * What is under way on each connection of an http1 server, so that one can be ended between two requests. No listener of
- * the server hears of a request that comes after that, whichever event it would be.
+ * What is under way on each connection of an http1 server, so that one can be ended between two requests. No listener
+ * of the server hears of a request that comes after that, whichever event it would be.
  */
 export class Http1Requests {
   readonly #connections = new WeakMap<object, Connection>();

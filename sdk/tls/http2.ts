@@ -17,6 +17,7 @@ import { acceptVerified, type VerifiedServerOptions } from "./accept.ts";
 import { type ClosingOptions, readClosing } from "./closing.ts";
 import { addressOf, dialVerified, type VerifiedClientOptions } from "./dial.ts";
 
+/** What `createHttp2SecureServer` takes. */
 export interface Http2ServerOptions extends VerifiedServerOptions {
   /** Of node:http2. */
   readonly http2?: ServerOptions;
@@ -25,10 +26,11 @@ export interface Http2ServerOptions extends VerifiedServerOptions {
 /**
  * An http2 server behind mutual TLS 1.3 with the source's identity: `request` and `stream` events as of
  * `http2.createSecureServer`, `peerOf(request)` or `peerOf(stream)` for who asks. Not one frame is sent to a client or
- * read from it before it was verified against the bundle of its own trust domain and authorised. A client must choose
- * `h2` by ALPN (RFC 9113 §3.2); there is no fall-back to HTTP/1.1.
+ * read from it before it was verified against the bundle of its own trust domain (X509-SVID §5) and authorised. A
+ * client must choose `h2` by ALPN (RFC 9113 §3.2); there is no fall-back to HTTP/1.1.
  *
- * @throws UsageError ERR_AUTHORIZE_MISSING, ERR_OPTION_UNKNOWN, ERR_ARGUMENT_INVALID; WorkloadError ERR_SOURCE_… when the source has no identity
+ * @throws UsageError ERR_AUTHORIZE_MISSING, ERR_OPTION_UNKNOWN, ERR_ARGUMENT_INVALID; WorkloadError ERR_SOURCE_… when
+ * the source has no identity
  */
 export function createHttp2SecureServer(
   source: X509Source,
@@ -58,6 +60,7 @@ export function createHttp2SecureServer(
   return server;
 }
 
+/** What `connectHttp2` takes. */
 export interface ConnectHttp2Options extends VerifiedClientOptions, ClosingOptions {
   /** Of node:http2, without what concerns the connection. */
   readonly http2?: Omit<ClientSessionOptions, "createConnection" | "protocol">;
@@ -67,11 +70,13 @@ export interface ConnectHttp2Options extends VerifiedClientOptions, ClosingOptio
 
 /**
  * An http2 session with the server at `authority` (`https://host:port`). Resolves once that server was verified against
- * the bundle of its own trust domain and authorised; nothing was sent to it before. Its host name plays no part. The
- * session stays with the SVID it began with: when `source.onChange` tells of a new one, open a new session.
+ * the bundle of its own trust domain (X509-SVID §5) and authorised; nothing was sent to it before. Its host name plays
+ * no part. The session stays with the SVID it began with: when `source.onChange` tells of a new one, open a new
+ * session.
  *
- * @throws UsageError ERR_AUTHORIZE_MISSING, ERR_OPTION_UNKNOWN, ERR_ARGUMENT_INVALID (also when `authority` is not of https); WorkloadError ERR_SOURCE_…; ServiceError
- * ERR_CONNECT_FAILED, ERR_PEER_NOT_VERIFIED (its cause says why); rejects with `signal.reason` when aborted
+ * @throws UsageError ERR_AUTHORIZE_MISSING, ERR_OPTION_UNKNOWN, ERR_ARGUMENT_INVALID (also when `authority` is not of
+ * https); WorkloadError ERR_SOURCE_…; ServiceError ERR_CONNECT_FAILED, ERR_PEER_NOT_VERIFIED (its cause says why);
+ * rejects with `signal.reason` when aborted
  */
 export async function connectHttp2(
   source: X509Source,

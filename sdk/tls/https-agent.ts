@@ -27,9 +27,9 @@ export interface HttpsAgentOptions extends VerifiedClientOptions, ClosingOptions
 }
 
 /**
- * An agent for `https.request` and what is built on it (the `agent` of a WebSocket of ws, too). It shows the source's newest SVID and hands a connection over
- * only after the server was verified against the bundle of its own trust domain and authorised: not one byte of a
- * request goes to anybody else. The server's host name plays no part.
+ * An agent for `https.request` and what is built on it (the `agent` of a WebSocket of ws, too). It shows the source's
+ * newest SVID and hands a connection over only after the server was verified against the bundle of its own trust domain
+ * (X509-SVID §5) and authorised: not one byte of a request goes to anybody else. The server's host name plays no part.
  *
  * @throws UsageError ERR_AUTHORIZE_MISSING, ERR_OPTION_UNKNOWN, ERR_ARGUMENT_INVALID
  */

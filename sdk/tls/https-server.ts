@@ -6,6 +6,7 @@ import { acceptVerified, type VerifiedServerOptions } from "./accept.ts";
 import { readClosing } from "./closing.ts";
 import { Http1Requests } from "./http1-requests.ts";
 
+/** What `createHttpsServer` and `httpsServerFactory` take. */
 export interface HttpsServerOptions extends VerifiedServerOptions {
   /** Of node:http. */
   readonly http?: ServerOptions;
@@ -14,10 +15,11 @@ export interface HttpsServerOptions extends VerifiedServerOptions {
 /**
  * An http server behind mutual TLS 1.3 with the source's identity: use it like one of `node:https` (listen, close,
  * express applications as `handler`, upgrades, the `server` of a WebSocketServer of ws). A client is verified against
- * the bundle of its own trust domain and authorised before one byte of its request is looked at; without a certificate
- * it is refused. New connections always use the newest SVID; open ones stay.
+ * the bundle of its own trust domain (X509-SVID §5) and authorised before one byte of its request is looked at; without
+ * a certificate it is refused. New connections always use the newest SVID; open ones stay.
  *
- * @throws UsageError ERR_AUTHORIZE_MISSING, ERR_OPTION_UNKNOWN, ERR_ARGUMENT_INVALID; WorkloadError ERR_SOURCE_… when the source has no identity
+ * @throws UsageError ERR_AUTHORIZE_MISSING, ERR_OPTION_UNKNOWN, ERR_ARGUMENT_INVALID; WorkloadError ERR_SOURCE_… when
+ * the source has no identity
  */
 export function createHttpsServer(source: X509Source, options: HttpsServerOptions, handler?: RequestListener): Server {
   const server = createServer(options?.http ?? {}, handler);
@@ -37,7 +39,8 @@ export function createHttpsServer(source: X509Source, options: HttpsServerOption
  * For fastify: `fastify({ serverFactory: httpsServerFactory(source, { authorize }) })`, with the guarantees of
  * `createHttpsServer`. `peerOf(request.raw)` tells who asks. http options go to `options.http`, not to fastify.
  *
- * @throws UsageError ERR_AUTHORIZE_MISSING, ERR_ARGUMENT_INVALID; the factory itself throws what `createHttpsServer` throws
+ * @throws UsageError ERR_AUTHORIZE_MISSING, ERR_ARGUMENT_INVALID; the factory itself throws what `createHttpsServer`
+ * throws
  */
 export function httpsServerFactory(
   source: X509Source,

@@ -15,10 +15,11 @@ export interface TlsServerOptions extends VerifiedServerOptions {
 
 /**
  * A server for any protocol behind mutual TLS 1.3 with the source's identity. `onConnection` gets each connection whose
- * client was verified against the bundle of its own trust domain and authorised (`peerOf(socket)` tells who it is);
- * nothing it sent was looked at before, and it is all still to be read.
+ * client was verified against the bundle of its own trust domain (X509-SVID §5) and authorised (`peerOf(socket)` tells
+ * who it is); nothing it sent was looked at before, and it is all still to be read.
  *
- * @throws UsageError ERR_AUTHORIZE_MISSING, ERR_OPTION_UNKNOWN, ERR_ARGUMENT_INVALID; WorkloadError ERR_SOURCE_… when the source has no identity
+ * @throws UsageError ERR_AUTHORIZE_MISSING, ERR_OPTION_UNKNOWN, ERR_ARGUMENT_INVALID; WorkloadError ERR_SOURCE_… when
+ * the source has no identity
  */
 export function createTlsServer(
   source: X509Source,
@@ -53,11 +54,12 @@ export interface ConnectTlsOptions extends VerifiedClientOptions, ClosingOptions
 
 /**
  * A TLS 1.3 connection that shows the source's newest SVID. Resolves once the server was verified against the bundle of
- * its own trust domain and authorised; nothing was sent to it before, and what it said is still to be read. Its host
- * name plays no part.
+ * its own trust domain (X509-SVID §5) and authorised; nothing was sent to it before, and what it said is still to be
+ * read. Its host name plays no part.
  *
- * @throws UsageError ERR_AUTHORIZE_MISSING, ERR_OPTION_UNKNOWN, ERR_ARGUMENT_INVALID; WorkloadError ERR_SOURCE_…; ServiceError ERR_CONNECT_FAILED,
- * ERR_PEER_NOT_VERIFIED (its cause says why); rejects with `signal.reason` when aborted
+ * @throws UsageError ERR_AUTHORIZE_MISSING, ERR_OPTION_UNKNOWN, ERR_ARGUMENT_INVALID; WorkloadError ERR_SOURCE_…;
+ * ServiceError ERR_CONNECT_FAILED, ERR_PEER_NOT_VERIFIED (its cause says why); rejects with `signal.reason` when
+ * aborted
  */
 export async function connectTls(source: X509Source, options: ConnectTlsOptions): Promise<TLSSocket> {
   checkSource(source, "connectTls");

@@ -9,7 +9,9 @@ import type { Peer } from "./peers.ts";
 /** How a peer's chain was verified: leaf … authority. */
 const paths = new WeakMap<Peer, readonly Certificate[]>();
 
-/** When the first certificate of the peer's verified path expires, or has expired: the chain is not valid after that. */
+/**
+ * When the first certificate of the peer's verified path expires, or has expired: the chain is not valid after that.
+ */
 export function peerNotAfter(peer: Peer): number {
   return Math.min(...(paths.get(peer) ?? [peer.leaf]).map(({ notAfter }) => notAfter));
 }

@@ -90,7 +90,10 @@ export class SpiffeBundle {
     return { bundle: new SpiffeBundle(trustDomain, document), skipped: document.skipped };
   }
 
-  /** Reads a JWT bundle of the Workload API: as `parseJwks`, but a key without `use` is a JWT key (Q-34). */
+  /**
+   * Reads a JWT bundle of the Workload API: as `parseJwks`, but a key without `use` is a JWT key (Q-34).
+   * @throws SpiffeError as `parseJwks`
+   */
   static parseWorkloadJwks(trustDomain: TrustDomain, json: string | Uint8Array): ParsedBundle {
     const document = readBundle(parseBundleJson(json, spiffeLimits.bundleBytes.value), "workload");
     return { bundle: new SpiffeBundle(trustDomain, document), skipped: document.skipped };

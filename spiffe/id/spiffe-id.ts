@@ -97,6 +97,7 @@ export class SpiffeId {
   }
 
   /**
+   * Parses `spiffe://example.org/path`; at most 2048 bytes (SPIFFE-ID §2.3).
    * @throws SpiffeError ERR_SPIFFE_ID_EMPTY, ERR_SPIFFE_ID_SCHEME, ERR_SPIFFE_ID_TOO_LONG, the ERR_TRUST_DOMAIN_…
    * codes of `TrustDomain.parse` and the ERR_SPIFFE_PATH_… codes
    */
@@ -137,7 +138,7 @@ export class SpiffeId {
     return new SpiffeId(host + path, trustDomain);
   }
 
-  /** As `of`; a segment that contains a slash is refused instead of becoming two. */
+  /** As `of`; a segment that contains a slash is refused instead of becoming two. @throws SpiffeError as `of` */
   static fromSegments(trustDomain: TrustDomain, ...segments: readonly string[]): SpiffeId {
     for (const segment of segments) {
       if (segment === "") throw new SpiffeError("ERR_SPIFFE_PATH_EMPTY_SEGMENT", "a path segment is empty");
