@@ -61,6 +61,15 @@ export const serverLimits = {
   rateWaitMs: { value: 2_000, reason: "longest wait for a rate limit; longer ones are refused with the delay" },
   rateBuckets: { value: 20_000, reason: "addresses and classes counted at once; about 3 MB" },
 
+  batchAnswerBytes: {
+    value: 33_554_432,
+    reason: "entries or bundles in one batch's results, half of an answer; results beyond it have the identifier alone",
+  },
+  batchRepeats: {
+    value: 4,
+    reason: "times one batch may name one trust domain: its name is a few bytes, each result may show half a megabyte",
+  },
+
   // ---- attestation ----
   attestPayloadBytes: {
     value: 262_144,

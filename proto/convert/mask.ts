@@ -7,6 +7,8 @@ export interface Mask<Field extends string> {
 }
 
 const everything: Mask<string> = { has: () => true };
+/** What is left is the identifier. */
+export const nothing: Mask<string> = { has: () => false };
 
 /** An absent mask is all fields; a present one those that are set. */
 export function decodeMask<Field extends string>(

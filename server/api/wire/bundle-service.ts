@@ -6,7 +6,7 @@ import {
   encodeBundle,
   encodeJwtKey,
 } from "../../../proto/convert/bundle.ts";
-import { decodeMask } from "../../../proto/convert/mask.ts";
+import { decodeMask, nothing } from "../../../proto/convert/mask.ts";
 import type { Bundle__Output } from "../../../proto/gen/spire/api/types/Bundle.ts";
 import type { BundleMask__Output } from "../../../proto/gen/spire/api/types/BundleMask.ts";
 import { bundleService } from "../../../proto/services.ts";
@@ -24,6 +24,7 @@ import { getBundle } from "../bundle/get-bundle.ts";
 import { getFederatedBundle } from "../bundle/get-federated-bundle.ts";
 import { listFederatedBundles } from "../bundle/list-federated-bundles.ts";
 import { publishJwtAuthority } from "../bundle/publish-jwt-authority.ts";
+import { AnswerRoom } from "./answer-room.ts";
 import { authorityLimits, readDraft, readTrustDomain, readTrustDomainDrafts } from "./drafts.ts";
 import { readPage } from "./page.ts";
 import { type Registration, serveUnary } from "./registration.ts";
@@ -123,10 +124,12 @@ function encodeMasked(bundle: SpiffeBundle, { output_mask }: Masked) {
 }
 
 function encodeResults(results: readonly BatchResult<SpiffeBundle>[], wire: Masked) {
+  const room = new AnswerRoom();
+  const encode = (bundle: SpiffeBundle) => room.take(encodeMasked(bundle, wire), () => encodeBundle(bundle, nothing));
   return {
     results: results.map(({ status, message, value }) => ({
       status: { code: status, message },
-      ...(value === undefined ? {} : { bundle: encodeMasked(value, wire) }),
+      ...(value === undefined ? {} : { bundle: encode(value) }),
     })),
   };
 }

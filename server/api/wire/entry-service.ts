@@ -1,6 +1,7 @@
 import { decodeEntryDraft, draftFieldsOf, encodeEntry } from "../../../proto/convert/entry.ts";
 import { decodeEntryFilter } from "../../../proto/convert/filter.ts";
-import { decodeMask } from "../../../proto/convert/mask.ts";
+import { decodeMask, nothing } from "../../../proto/convert/mask.ts";
+import type { RegistrationEntry } from "../../../proto/domain/entry.ts";
 import type { Entry__Output } from "../../../proto/gen/spire/api/types/Entry.ts";
 import type { EntryMask__Output } from "../../../proto/gen/spire/api/types/EntryMask.ts";
 import { entryService } from "../../../proto/services.ts";
@@ -13,6 +14,7 @@ import type { DraftItem } from "../entry/draft-item.ts";
 import type { EntryResult } from "../entry/entry-result.ts";
 import { getEntry } from "../entry/get-entry.ts";
 import { listEntries } from "../entry/list-entries.ts";
+import { AnswerRoom } from "./answer-room.ts";
 import { readPage } from "./page.ts";
 import { type Registration, serveUnary } from "./registration.ts";
 
@@ -83,8 +85,10 @@ function readInputMask(wire: EntryMask__Output | null): ReadonlySet<EntryField> 
 
 function encodeResults(results: readonly EntryResult[], outputMask: EntryMask__Output | null) {
   const mask = decodeMask(outputMask);
+  const room = new AnswerRoom();
+  const encode = (entry: RegistrationEntry) => room.take(encodeEntry(entry, mask), () => encodeEntry(entry, nothing));
   return results.map(({ status, message, entry }) => ({
     status: { code: status, message },
-    ...(entry === undefined ? {} : { entry: encodeEntry(entry, mask) }),
+    ...(entry === undefined ? {} : { entry: encode(entry) }),
   }));
 }

@@ -1,5 +1,5 @@
 import { decodeFederationDraft, encodeFederation, type FederationMask } from "../../../proto/convert/federation.ts";
-import { decodeMask } from "../../../proto/convert/mask.ts";
+import { decodeMask, nothing } from "../../../proto/convert/mask.ts";
 import type { FederationRelationship__Output } from "../../../proto/gen/spire/api/types/FederationRelationship.ts";
 import type { FederationRelationshipMask__Output } from "../../../proto/gen/spire/api/types/FederationRelationshipMask.ts";
 import { trustDomainService } from "../../../proto/services.ts";
@@ -11,6 +11,7 @@ import type { FederationView } from "../trust-domain/federation-item.ts";
 import { getFederationRelationship } from "../trust-domain/get-federation-relationship.ts";
 import { listFederationRelationships } from "../trust-domain/list-federation-relationships.ts";
 import { refreshBundle } from "../trust-domain/refresh-bundle.ts";
+import { AnswerRoom } from "./answer-room.ts";
 import { authorityLimits, readDraft, readTrustDomain, readTrustDomainDrafts } from "./drafts.ts";
 import { readPage } from "./page.ts";
 import { type Registration, serveUnary } from "./registration.ts";
@@ -80,10 +81,13 @@ function encodeMasked({ relationship, bundle }: FederationView, { output_mask }:
 }
 
 function encodeResults(results: readonly BatchResult<FederationView>[], wire: Masked) {
+  const room = new AnswerRoom();
+  const encode = (view: FederationView) =>
+    room.take(encodeMasked(view, wire), () => encodeFederation(view.relationship, undefined, nothing));
   return {
     results: results.map(({ status, message, value }) => ({
       status: { code: status, message },
-      ...(value === undefined ? {} : { federation_relationship: encodeMasked(value, wire) }),
+      ...(value === undefined ? {} : { federation_relationship: encode(value) }),
     })),
   };
 }

@@ -80,6 +80,16 @@ describe("federated bundles on real sockets", () => {
     assert.equal((await get("by-id.test")).trust_domain, "by-id.test");
   });
 
+  it("are not read, written and shown again and again for one small batch", async () => {
+    const some = (count: number) => Array.from({ length: count }, () => ({ trust_domain: "often.test" }));
+    await create({ trust_domain: "often.test" });
+    assert.deepEqual(
+      codes(await create(...some(4), { trust_domain: "other.test" }, ...some(2))),
+      [6, 6, 6, 6, 0, 3, 3],
+    );
+    assert.deepEqual(codes(await set(...some(5))), [0, 0, 0, 0, 3]);
+  });
+
   it("take nothing that is not what it says", async () => {
     const good = wireBundle("refused.test");
     const [certificate] = good.x509_authorities ?? [];
