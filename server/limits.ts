@@ -67,7 +67,7 @@ export const serverLimits = {
   },
   batchRepeats: {
     value: 4,
-    reason: "times one batch may name one trust domain: its name is a few bytes, each result may show half a megabyte",
+    reason: "items of one batch about one thing: a name is a few bytes, a bundle in the result half a megabyte",
   },
 
   // ---- attestation ----

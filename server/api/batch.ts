@@ -1,4 +1,6 @@
+import { commonErrors } from "../../transport/errors/common.ts";
 import { grpcStatus, type ServiceError } from "../../transport/errors/service-error.ts";
+import { serverLimits } from "../limits.ts";
 import type { AuditItem } from "../telemetry/index.ts";
 
 /** One item of a batch: what was read of it, or why it could not be read. `name` is as on the wire. */
@@ -34,6 +36,31 @@ export function auditTrustDomains(results: readonly BatchResult<unknown>[]): rea
 export type Prepared<Work, Value> =
   | { readonly kind: "work"; readonly work: Work }
   | { readonly kind: "refused"; readonly result: BatchResult<Value> };
+
+/**
+ * Refuses work on one thing beyond a few times in a batch: a name is a few bytes, and what each result shows of it may be a
+ * thousand times as much.
+ */
+export function withoutRepeats<Work, Value>(
+  prepared: readonly Prepared<Work, Value>[],
+  keyOf: (work: Work) => string,
+  nameOf: (work: Work) => string,
+): readonly Prepared<Work, Value>[] {
+  const most = serverLimits.batchRepeats.value;
+  const seen = new Map<string, number>();
+  return prepared.map((one) => {
+    if (one.kind === "refused") return one;
+    const key = keyOf(one.work);
+    const times = (seen.get(key) ?? 0) + 1;
+    seen.set(key, times);
+    if (times <= most) return one;
+    const error = commonErrors.error(
+      "ERR_MALFORMED_REQUEST",
+      `more than ${most} items of the batch are about the same`,
+    );
+    return { kind: "refused", result: refused(nameOf(one.work), error) };
+  });
+}
 
 /** Hands all work that was not refused to `act` at once; one result per item, in order. */
 export async function carryOut<Work, Outcome, Value>(

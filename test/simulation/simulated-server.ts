@@ -4,7 +4,7 @@ import { createJoinToken } from "../../server/api/agent/create-join-token.ts";
 import { batchCreateEntry } from "../../server/api/entry/batch-create-entry.ts";
 import { batchDeleteEntry } from "../../server/api/entry/batch-delete-entry.ts";
 import { batchUpdateEntry } from "../../server/api/entry/batch-update-entry.ts";
-import type { EntryResult } from "../../server/api/entry/entry-result.ts";
+import type { EntryItem, EntryResult } from "../../server/api/entry/entry-result.ts";
 import type { UnaryRpc } from "../../server/api/rpc.ts";
 import type { CoreServices } from "../../server/api/server-services.ts";
 import { selfSigned } from "../../server/authority/upstream/self-signed.ts";
@@ -157,11 +157,11 @@ export class SimulatedServer {
 
   /** `undefined` when the server crashed before it answered; so with the others. */
   async createEntry(draft: EntryDraft): Promise<RegistrationEntry | undefined> {
-    return entryOf(await this.#admin(batchCreateEntry, [{ kind: "draft", draft }]));
+    return entryOf(await this.#admin(batchCreateEntry, [itemOf(draft)]));
   }
 
   async updateEntry(draft: EntryDraft): Promise<RegistrationEntry | undefined> {
-    return entryOf(await this.#admin(batchUpdateEntry, { items: [{ kind: "draft", draft }], fields: undefined }));
+    return entryOf(await this.#admin(batchUpdateEntry, { items: [itemOf(draft)], fields: undefined }));
   }
 
   async deleteEntry(id: string): Promise<boolean> {
@@ -215,9 +215,13 @@ export class SimulatedServer {
   }
 }
 
+function itemOf(value: EntryDraft): EntryItem {
+  return { kind: "draft", name: value.id, value };
+}
+
 function entryOf(results: readonly EntryResult[] | undefined): RegistrationEntry | undefined {
   const [result] = results ?? [];
-  if (result === undefined || result.entry !== undefined) return result?.entry;
+  if (result === undefined || result.value !== undefined) return result?.value;
   throw new Error(`refused: ${result.code} ${result.message}`);
 }
 

@@ -1,8 +1,6 @@
 import type { TrustDomain } from "../../../spiffe/index.ts";
-import { commonErrors } from "../../../transport/errors/common.ts";
 import { serverErrors } from "../../errors.ts";
-import { serverLimits } from "../../limits.ts";
-import { type Draft, type Prepared, refused } from "../batch.ts";
+import { type Draft, type Prepared, refused, withoutRepeats } from "../batch.ts";
 import type { Call } from "../rpc.ts";
 
 /**
@@ -26,19 +24,8 @@ export async function prepareForeign<Work extends { readonly trustDomain: TrustD
       return { kind: "work", work: item.value };
     }),
   );
-  const named = new Map<string, number>();
-  return prepared.map((one) => {
-    if (one.kind === "refused") return one;
-    const { name } = one.work.trustDomain;
-    const times = (named.get(name) ?? 0) + 1;
-    named.set(name, times);
-    return times <= serverLimits.batchRepeats.value ? one : { kind: "refused", result: refused(name, namedTooOften()) };
-  });
-}
-
-function namedTooOften() {
-  const most = serverLimits.batchRepeats.value;
-  return commonErrors.error("ERR_MALFORMED_REQUEST", `the batch names this trust domain more than ${most} times`);
+  const name = ({ trustDomain }: Work) => trustDomain.name;
+  return withoutRepeats(prepared, name, name);
 }
 
 export function ownTrustDomain() {

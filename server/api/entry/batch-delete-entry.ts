@@ -1,8 +1,9 @@
 import { commonErrors } from "../../../transport/errors/common.ts";
 import type { Registry } from "../../registry/ports.ts";
 import type { EntryStore } from "../../store/ports.ts";
-import { unaryRpc } from "../rpc.ts";
-import { auditItems, type EntryResult, entryDone, entryRefused } from "./entry-result.ts";
+import { carryOut, done, refused } from "../batch.ts";
+import { type Call, unaryRpc } from "../rpc.ts";
+import { auditItems, type EntryResult, type PreparedEntry } from "./entry-result.ts";
 import { entryNotFound } from "./get-entry.ts";
 
 export interface BatchDeleteEntryNeeds {
@@ -16,20 +17,24 @@ export const batchDeleteEntry = unaryRpc<BatchDeleteEntryNeeds, readonly string[
   callers: ["local", "admin"],
   audit: { kind: "change", items: (_ids, results) => auditItems(results) },
   handle: async ({ registry, store }, ids, call) => {
-    const refusals = await Promise.all(
-      ids.map(async (id) => {
-        if (id === "") return commonErrors.error("ERR_MALFORMED_REQUEST", "missing entry ID");
-        const { spiffeId, parentId } = registry.entry(id) ?? {};
-        return call.refusalOf({ kind: "entry", id, ...(spiffeId && { spiffeId }), ...(parentId && { parentId }) });
-      }),
+    const prepared = await Promise.all(ids.map((id) => prepare(registry, id, call)));
+    return carryOut(
+      prepared,
+      (known) => store.deleteEntries(known),
+      (id, isDeleted) => (isDeleted ? done(id) : refused(id, entryNotFound())),
     );
-    const allowed = ids.filter((_id, index) => refusals[index] === undefined);
-    const deleted = allowed.length === 0 ? [] : await store.deleteEntries(allowed);
-    let next = 0;
-    return ids.map((id, index) => {
-      const refusal = refusals[index];
-      if (refusal !== undefined) return entryRefused(id, refusal);
-      return deleted[next++] === true ? entryDone(id) : entryRefused(id, entryNotFound());
-    });
   },
 });
+
+async function prepare(
+  registry: BatchDeleteEntryNeeds["registry"],
+  id: string,
+  call: Call,
+): Promise<PreparedEntry<string>> {
+  const { spiffeId, parentId } = registry.entry(id) ?? {};
+  const error =
+    id === ""
+      ? commonErrors.error("ERR_MALFORMED_REQUEST", "missing entry ID")
+      : await call.refusalOf({ kind: "entry", id, ...(spiffeId && { spiffeId }), ...(parentId && { parentId }) });
+  return error === undefined ? { kind: "work", work: id } : { kind: "refused", result: refused(id, error) };
+}

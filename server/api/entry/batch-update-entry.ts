@@ -5,10 +5,10 @@ import type { ServiceError } from "../../../transport/errors/service-error.ts";
 import { describeProblems, type EntryDraft, parseEntry } from "../../domain/entry-rules.ts";
 import type { Registry } from "../../registry/ports.ts";
 import type { EntryStore, NewEntry, UpdateEntryOutcome } from "../../store/ports.ts";
+import { carryOut, done, refused, withoutRepeats } from "../batch.ts";
 import { type Call, unaryRpc } from "../rpc.ts";
 import { invalidEntry, noBundle } from "./batch-create-entry.ts";
-import type { DraftItem } from "./draft-item.ts";
-import { auditItems, type EntryResult, entryDone, entryRefused } from "./entry-result.ts";
+import { auditItems, type EntryItem, type EntryResult, type PreparedEntry } from "./entry-result.ts";
 import { entryNotFound, knownEntry } from "./get-entry.ts";
 
 export interface BatchUpdateEntryNeeds {
@@ -21,7 +21,7 @@ export interface BatchUpdateEntryNeeds {
 export type EntryField = Exclude<keyof NewEntry, "id">;
 
 export interface BatchUpdateEntryRequest {
-  readonly items: readonly DraftItem[];
+  readonly items: readonly EntryItem[];
   /** `undefined` = every field. */
   readonly fields: ReadonlySet<EntryField> | undefined;
 }
@@ -41,42 +41,45 @@ export const batchUpdateEntry = unaryRpc<BatchUpdateEntryNeeds, BatchUpdateEntry
   mask: "entry",
   handle: async (needs, { items, fields }, call) => {
     const prepared = await Promise.all(items.map((item) => prepare(needs, item, fields, call)));
-    const updates = prepared.flatMap((one) => (one.kind === "valid" ? [one.update] : []));
-    const outcomes = updates.length === 0 ? [] : await needs.store.updateEntries(updates);
-    let next = 0;
-    return prepared.map((one) => (one.kind === "valid" ? resultOf(one.update.id, outcomes[next++]) : one.result));
+    const id = (update: EntryUpdate) => update.id;
+    return carryOut(
+      withoutRepeats(prepared, id, id),
+      (updates) => needs.store.updateEntries(updates),
+      (update, outcome) => resultOf(update.id, outcome),
+    );
   },
 });
 
-type Prepared =
-  | { readonly kind: "valid"; readonly update: { readonly id: string; readonly change: Partial<NewEntry> } }
-  | { readonly kind: "refused"; readonly result: EntryResult };
+interface EntryUpdate {
+  readonly id: string;
+  readonly change: Partial<NewEntry>;
+}
 
 async function prepare(
   needs: BatchUpdateEntryNeeds,
-  item: DraftItem,
+  item: EntryItem,
   fields: ReadonlySet<EntryField> | undefined,
   call: Call,
-): Promise<Prepared> {
-  if (item.kind === "malformed") return refused(item.id, item.error);
-  const { draft } = item;
-  if (draft.id === "") return refused("", commonErrors.error("ERR_MALFORMED_REQUEST", "missing entry ID"));
+): Promise<PreparedEntry<EntryUpdate>> {
+  if (item.kind === "malformed") return refusal(item.name, item.error);
+  const draft = item.value;
+  if (draft.id === "") return refusal("", commonErrors.error("ERR_MALFORMED_REQUEST", "missing entry ID"));
   const stored = await knownEntry(needs, draft.id);
-  if (stored === undefined) return refused(draft.id, entryNotFound());
+  if (stored === undefined) return refusal(draft.id, entryNotFound());
   const parsed = parseEntry(fields === undefined ? draft : merged(stored, draft, fields), {
     trustDomain: needs.trustDomain,
     newId: () => stored.id,
   });
-  if (parsed.kind === "invalid") return refused(draft.id, invalidEntry(describeProblems(parsed.problems)));
+  if (parsed.kind === "invalid") return refusal(draft.id, invalidEntry(describeProblems(parsed.problems)));
   for (const { spiffeId, parentId } of [stored, parsed.entry]) {
-    const refusal = await call.refusalOf({ kind: "entry", id: draft.id, spiffeId, parentId });
-    if (refusal !== undefined) return refused(draft.id, refusal);
+    const error = await call.refusalOf({ kind: "entry", id: draft.id, spiffeId, parentId });
+    if (error !== undefined) return refusal(draft.id, error);
   }
-  return { kind: "valid", update: { id: draft.id, change: changeOf(parsed.entry, fields) } };
+  return { kind: "work", work: { id: draft.id, change: changeOf(parsed.entry, fields) } };
 }
 
-function refused(id: string, error: ServiceError): Prepared {
-  return { kind: "refused", result: entryRefused(id, error) };
+function refusal(id: string, error: ServiceError): PreparedEntry<EntryUpdate> {
+  return { kind: "refused", result: refused(id, error) };
 }
 
 /** The stored entry as a draft, with the masked fields taken from `draft`. */
@@ -103,14 +106,13 @@ function picked<Whole extends object>(whole: Whole, fields: ReadonlySet<string>)
   return part;
 }
 
-function resultOf(id: string, outcome: UpdateEntryOutcome | undefined): EntryResult {
-  if (outcome === undefined) throw new TypeError("the store gave fewer outcomes than it was given updates");
+function resultOf(id: string, outcome: UpdateEntryOutcome): EntryResult {
   switch (outcome.kind) {
     case "updated":
-      return entryDone(id, outcome.entry);
+      return done(id, outcome.entry);
     case "not-found":
-      return entryRefused(id, entryNotFound());
+      return refused(id, entryNotFound());
     case "no-bundle":
-      return entryRefused(id, noBundle(outcome.trustDomain));
+      return refused(id, noBundle(outcome.trustDomain));
   }
 }

@@ -1,30 +1,20 @@
 import type { RegistrationEntry } from "../../../proto/domain/entry.ts";
-import { grpcStatus, type ServiceError } from "../../../transport/errors/service-error.ts";
+import type { EntryDraft } from "../../domain/entry-rules.ts";
 import type { AuditItem } from "../../telemetry/index.ts";
+import type { BatchResult, Draft, Prepared } from "../batch.ts";
 
-/** What became of one item of a batch. Every item has a status; `entry` is the one created, changed, or in the way. */
-export interface EntryResult {
-  readonly id: string;
-  /** gRPC status number; 0 = OK. */
-  readonly status: number;
-  readonly message: string;
-  /** `OK` or an error code, for records. */
-  readonly code: string;
-  readonly entry: RegistrationEntry | undefined;
-}
+/** One item of a batch as it came over the wire, under the id that it has there. */
+export type EntryItem = Draft<EntryDraft>;
 
-export function entryDone(id: string, entry?: RegistrationEntry): EntryResult {
-  return { id, status: grpcStatus.ok, message: "OK", code: "OK", entry };
-}
+/** The entry created, changed, or in the way, under its id. */
+export type EntryResult = BatchResult<RegistrationEntry>;
 
-export function entryRefused(id: string, error: ServiceError, entry?: RegistrationEntry): EntryResult {
-  return { id, status: grpcStatus[error.status], message: error.message, code: error.code, entry };
-}
+export type PreparedEntry<Work> = Prepared<Work, RegistrationEntry>;
 
 export function auditItems(results: readonly EntryResult[]): readonly AuditItem[] {
-  return results.map(({ id, code, entry }) => ({
+  return results.map(({ name, code, value }) => ({
     code,
-    entry_id: id,
-    ...(entry === undefined ? {} : { spiffe_id: entry.spiffeId.toString(), parent_id: entry.parentId.toString() }),
+    entry_id: name,
+    ...(value === undefined ? {} : { spiffe_id: value.spiffeId.toString(), parent_id: value.parentId.toString() }),
   }));
 }

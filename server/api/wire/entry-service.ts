@@ -10,8 +10,7 @@ import { batchCreateEntry } from "../entry/batch-create-entry.ts";
 import { batchDeleteEntry } from "../entry/batch-delete-entry.ts";
 import { batchUpdateEntry, type EntryField } from "../entry/batch-update-entry.ts";
 import { countEntries } from "../entry/count-entries.ts";
-import type { DraftItem } from "../entry/draft-item.ts";
-import type { EntryResult } from "../entry/entry-result.ts";
+import type { EntryItem, EntryResult } from "../entry/entry-result.ts";
 import { getEntry } from "../entry/get-entry.ts";
 import { listEntries } from "../entry/list-entries.ts";
 import { AnswerRoom } from "./answer-room.ts";
@@ -47,7 +46,7 @@ export function serveEntryService(to: Registration): void {
     to,
     entryService.BatchCreateEntry,
     batchCreateEntry,
-    ({ entries }) => entries.map((entry) => readDraft(entry, null)),
+    ({ entries }) => entries.map((entry) => readItem(entry, null)),
     (results, { output_mask }) => ({ results: encodeResults(results, output_mask) }),
   );
   serveUnary(
@@ -55,7 +54,7 @@ export function serveEntryService(to: Registration): void {
     entryService.BatchUpdateEntry,
     batchUpdateEntry,
     ({ entries, input_mask }) => ({
-      items: entries.map((entry) => readDraft(entry, input_mask)),
+      items: entries.map((entry) => readItem(entry, input_mask)),
       fields: readInputMask(input_mask),
     }),
     (results, { output_mask }) => ({ results: encodeResults(results, output_mask) }),
@@ -65,15 +64,17 @@ export function serveEntryService(to: Registration): void {
     entryService.BatchDeleteEntry,
     batchDeleteEntry,
     ({ ids }) => ids,
-    (results) => ({ results: results.map(({ id, status, message }) => ({ id, status: { code: status, message } })) }),
+    (results) => ({
+      results: results.map(({ name, status, message }) => ({ id: name, status: { code: status, message } })),
+    }),
   );
 }
 
-function readDraft(wire: Entry__Output, inputMask: EntryMask__Output | null): DraftItem {
+function readItem(wire: Entry__Output, inputMask: EntryMask__Output | null): EntryItem {
   const decoded = decodeEntryDraft(wire, decodeMask(inputMask));
-  if (decoded.kind === "draft") return decoded;
+  if (decoded.kind === "draft") return { kind: "draft", name: wire.id, value: decoded.draft };
   if (!(decoded.error instanceof ServiceError)) throw decoded.error;
-  return { kind: "malformed", id: wire.id, error: decoded.error };
+  return { kind: "malformed", name: wire.id, error: decoded.error };
 }
 
 function readInputMask(wire: EntryMask__Output | null): ReadonlySet<EntryField> | undefined {
@@ -87,8 +88,8 @@ function encodeResults(results: readonly EntryResult[], outputMask: EntryMask__O
   const mask = decodeMask(outputMask);
   const room = new AnswerRoom();
   const encode = (entry: RegistrationEntry) => room.take(encodeEntry(entry, mask), () => encodeEntry(entry, nothing));
-  return results.map(({ status, message, entry }) => ({
+  return results.map(({ status, message, value }) => ({
     status: { code: status, message },
-    ...(entry === undefined ? {} : { entry: encode(entry) }),
+    ...(value === undefined ? {} : { entry: encode(value) }),
   }));
 }

@@ -146,6 +146,25 @@ describe("entries on real sockets", () => {
     }
   });
 
+  it("shows one entry a few times in one answer, not as often as a small batch names it", async () => {
+    const codes = (results: readonly { readonly status: { readonly code: number } | null }[]) =>
+      results.map(({ status }) => status?.code);
+    const alike = Array.from({ length: 6 }, () => draft("/often"));
+    const { results } = await create(...alike, draft("/often/other"));
+    assert.deepEqual(codes(results), [0, 6, 6, 6, 3, 3, 0]);
+    assert.ok(results[3]?.entry);
+    const id = results[0]?.entry?.id ?? "";
+    const taken = Array.from({ length: 6 }, (_, n) => draft(`/often/${n}`, { id }));
+    assert.deepEqual(codes((await create(...taken)).results), [6, 6, 6, 6, 3, 3]);
+    const updates = Array.from({ length: 6 }, (_, n) => ({ id, hint: `${n}` }));
+    const updated = await world.admin.unary(entryService.BatchUpdateEntry, {
+      entries: updates,
+      input_mask: { hint: true },
+    });
+    assert.deepEqual(codes(updated.results), [0, 0, 0, 0, 3, 3]);
+    assert.equal(updated.results[3]?.entry?.hint, "3");
+  });
+
   it("refuses to look for an id that no entry can have", async () => {
     const other = { trust_domain: "other.test", path: "/x" };
     const filters = [
