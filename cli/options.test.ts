@@ -24,7 +24,17 @@ describe("parseLife()", () => {
         assert.equal(parseLife(`${d}d${h}h${m}m${s}s`), d * 86_400 + h * 3600 + m * 60 + s);
       }),
     );
-    for (const [text, seconds] of Object.entries({ "90s": 90, "15m": 900, "1h30m": 5400, "1d": 86_400, "0": 0 }))
+    for (const [text, seconds] of Object.entries({
+      "90s": 90,
+      "15m": 900,
+      "1h30m": 5400,
+      "1d": 86_400,
+      "0": 0,
+      "1.5h": 5400,
+      "1.1h": 3960,
+      "500ms": 1,
+      "1h0m0.25s": 3601,
+    }))
       assert.equal(parseLife(text), seconds);
   });
 
@@ -34,13 +44,13 @@ describe("parseLife()", () => {
         try {
           const seconds = parseLife(text);
           assert.ok(Number.isInteger(seconds) && seconds >= 0 && seconds <= longest);
-          assert.match(text, /^[\ddhms]+$/);
+          assert.match(text, /^[\ddhms.]+$/);
         } catch (error) {
           assert.equal(error instanceof Error && "code" in error && error.code, "commander.invalidArgument");
         }
       }),
     );
-    for (const text of ["", "1.5h", "-1", "1h30", "30m1h", "h", "1w", "2147483648", "30000d", "1 h"])
+    for (const text of ["", "1.5", "1.h", "1m500", "-1", "1h30", "30m1h", "h", "1w", "2147483648", "30000d", "1 h"])
       assert.throws(() => parseLife(text), { code: "commander.invalidArgument" }, text);
   });
 });

@@ -101,15 +101,20 @@ export function parseYesNo(text: string): boolean {
 /** Lives are int32 on the wire. */
 const longestLife = 0x7fff_ffff;
 
-/** Seconds: `3600`, or with units `90s`, `15m`, `1h30m`, `1d`. */
+const amount = "(\\d{1,10}(?:\\.\\d{1,9})?)";
+const lifeForm = new RegExp(`^(?:${amount}d)?(?:${amount}h)?(?:${amount}m)?(?:${amount}s)?(?:${amount}ms)?$`);
+
+/** Seconds: `3600`, or with units `90s`, `15m`, `1h30m`, `1d`, and as Go writes them `1.5h`, `500ms`; up to the next whole one. */
 export function parseLife(text: string): number {
-  const match = /^(?:(\d{1,9})d)?(?:(\d{1,9})h)?(?:(\d{1,9})m)?(?:(\d{1,10})s?)?$/.exec(text);
+  const match = lifeForm.exec(/^\d{1,10}$/.test(text) ? `${text}s` : text);
   // "1h30" would leave the reader guessing.
-  if (match === null || text === "" || (/\d$/.test(text) && /\D/.test(text))) {
+  if (match === null || text === "") {
     throw new InvalidArgumentError('Use seconds, or units as in "1h30m".');
   }
-  const [days = 0, hours = 0, minutes = 0, seconds = 0] = match.slice(1).map((part) => Number(part ?? 0));
-  const total = days * 86_400 + hours * 3600 + minutes * 60 + seconds;
+  const [days = 0, hours = 0, minutes = 0, seconds = 0, ms = 0] = match.slice(1).map((part) => Number(part ?? 0));
+  // 1.1 hours are no more than 3960 s in the arithmetic of computers, too.
+  const totalMs = Math.round((days * 86_400 + hours * 3600 + minutes * 60 + seconds) * 1000 + ms);
+  const total = Math.ceil(totalMs / 1000);
   if (total > longestLife) throw new InvalidArgumentError(`At most ${longestLife} seconds.`);
   return total;
 }
