@@ -12,7 +12,6 @@ const mebibyte = 1024 * 1024;
 /** What all listeners share; the tables below replace rows of it. */
 const everyListener = {
   maxConcurrentStreams: { value: 100, reason: "calls open on one connection; an agent holds one stream and a handful" },
-  maxSessionMemoryMb: { value: 16, reason: "Node's own bound of one HTTP/2 session's buffers; grpc-js has none" },
   maxMetadataBytes: { value: 16 * 1024, reason: "SPIFFE needs one header; tracing headers fit" },
   handshakeTimeoutMs: {
     value: 5_000,
@@ -74,7 +73,6 @@ const workloadSocket: LimitTable<keyof ListenerLimits> = {
 
 const adminSocket: LimitTable<keyof ListenerLimits> = {
   ...everyListener,
-  maxSessionMemoryMb: { value: 64, reason: "batches of entries from files, lists of everything" },
   maxReceiveMessageBytes: { value: 16 * mebibyte, reason: "batches of entries from a file" },
   maxReceivingBytes: { value: 256 * mebibyte, reason: "requests not yet answered, of all; half of it only for root" },
   maxReceivingBytesPerPeer: { value: 64 * mebibyte, reason: "one uid; a few controllers with the largest batches" },
@@ -112,6 +110,28 @@ const general = {
   requestFields: {
     value: 10_000,
     reason: "items of one request. Clients send batches of 50 to 500; a million empty ones take seconds to decode",
+  },
+  headerFields: { value: 64, reason: "fields of one request or its trailers; a call has ten, tracing a few more" },
+  headerBlockBytes: {
+    value: 64 * 1024,
+    reason: "a request's headers as they are sent; who sends more than the metadata we announce is heard up to here",
+  },
+  headerBlockFrames: {
+    value: 32,
+    reason: "frames that one request's headers are cut into; four are as large as may be",
+  },
+  resets: { value: 1_000, reason: "calls that one connection gives up before their answer begins, at once" },
+  resetsPerSecond: { value: 100, reason: "the same in the long run: a client that gives every call up is broken" },
+  idleFrames: {
+    value: 10_000,
+    reason: "HTTP/2 frames of one connection that carry no data (PING, SETTINGS, WINDOW_UPDATE, empty DATA), at once",
+  },
+  idleFramesPerSecond: { value: 1_000, reason: "the same in the long run, beside what data and calls earn" },
+  bytesPerIdleFrame: { value: 512, reason: "so much data, either way, earns another of these frames" },
+  idleFramesPerCall: { value: 16, reason: "a call that ended well earns so many of them; clients send two or three" },
+  unsentBytes: {
+    value: 256 * 1024,
+    reason: "of one connection, ready for the kernel; while there are more, nothing that the peer sends is read",
   },
   sendQueueBytes: { value: 16 * mebibyte, reason: "what a call may have queued towards a peer that does not read" },
 } as const satisfies Readonly<Record<string, Limit>>;

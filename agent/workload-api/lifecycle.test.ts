@@ -289,6 +289,7 @@ function watching(router: RpcRouter, context: RpcContext): Promise<void> {
   assert.ok(sink !== undefined && method !== undefined);
   return method.run({
     context,
+    isOver: false,
     request: async () => Buffer.alloc(0),
     requests: async function* () {},
     send: async (message) => {

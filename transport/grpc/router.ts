@@ -15,7 +15,9 @@ import type {
 /** One call as the wire sees it; what a registered method runs on. */
 export interface WireCall {
   readonly context: RpcContext;
-  /** The single request message of a unary or server-streaming call. */
+  /** Nobody waits for an answer any more. */
+  readonly isOver: boolean;
+  /** The single request message of a unary or server-streaming call. Rejects when the call is over. */
   request(): Promise<Buffer>;
   requests(): AsyncIterable<Buffer>;
   /** Resolves when the transport has taken the message. Rejects when the call is over. */
@@ -52,7 +54,8 @@ export class RpcRouter {
     return this.#register(definition, "unary", (call) =>
       this.#intercept({ context: call.context, kind: "unary" }, async () => {
         const request = decodeRequest(definition, await call.request());
-        call.answer(encodeResponse(definition, await handler(request, call.context)));
+        const response = await handler(request, call.context);
+        if (!call.isOver) call.answer(encodeResponse(definition, response));
       }),
     );
   }

@@ -1,8 +1,8 @@
-import { constants, type IncomingHttpHeaders, type ServerHttp2Stream } from "node:http2";
 import { errorFields, type Timer } from "../../runtime/core/index.ts";
 import { commonErrors } from "../errors/common.ts";
 import { grpcStatus, ServiceError } from "../errors/service-error.ts";
 import { transportErrors } from "../errors/transport.ts";
+import { encodeHeaderBlock, errorCode, type Http2Stream, type StreamHandler } from "../http2/index.ts";
 import type { Peer } from "../peer.ts";
 import type { ByteShare } from "../server/byte-budget.ts";
 import type { RpcServerDeps } from "../server/options.ts";
@@ -17,13 +17,9 @@ import type { RpcContext } from "./types.ts";
 /** A caller that neither takes the end of an ended call nor stops sending is cut off after, milliseconds. */
 const lingerMs = 1_000;
 
-const responseHeaders = Object.freeze({
-  [constants.HTTP2_HEADER_STATUS]: 200,
-  [constants.HTTP2_HEADER_CONTENT_TYPE]: "application/grpc",
-});
-/** gRPC has no use for the date that Node would add. */
-const responseOptions = Object.freeze({ waitForTrailers: true, sendDate: false });
-const okTrailers = Object.freeze({ "grpc-status": "0" });
+const responseFields = [":status", "200", "content-type", "application/grpc"];
+const responseHeaders = encodeHeaderBlock(responseFields);
+const okTrailers = encodeHeaderBlock(["grpc-status", "0"]);
 
 /** Why nothing can be done with a call that ended well. Made once: an error per call would cost more than the call. */
 const callOver = transportErrors.error("ERR_CALL_CANCELLED", "the call is over");
@@ -38,14 +34,14 @@ export interface CallOwner {
   readonly receiving: ByteShare;
   readonly sending: ByteShare;
   /** The stream is closed for good; called once. */
-  onClosed(call: ServerCall): void;
+  onCallClosed(call: ServerCall): void;
 }
 
 /** One call on the server's side of an HTTP/2 stream: framing, deadline, cancellation, status. */
-export class ServerCall implements WireCall, RpcContext {
+export class ServerCall implements WireCall, RpcContext, StreamHandler {
   readonly method: string;
   readonly requestId: string;
-  readonly #stream: ServerHttp2Stream;
+  readonly #stream: Http2Stream;
   readonly #rawHeaders: readonly string[];
   readonly #owner: CallOwner;
   readonly #startedAtMs: number;
@@ -61,6 +57,8 @@ export class ServerCall implements WireCall, RpcContext {
   #deadlineTimer: Timer | undefined;
   #abort: AbortController | undefined;
   #isClosed = false;
+  /** Of a stream whose handler is behind: credit that the caller does not get yet. */
+  #unconsumedBytes = 0;
   /** Set once the outcome is decided; what comes later does not change it. */
   #outcome: { readonly error: ServiceError | undefined } | undefined;
   #pendingWrites = 0;
@@ -72,7 +70,7 @@ export class ServerCall implements WireCall, RpcContext {
   /** Of answers, as counted in the connection's share. */
   #unreadBytes = 0;
 
-  constructor(stream: ServerHttp2Stream, path: string, rawHeaders: readonly string[], owner: CallOwner) {
+  constructor(stream: Http2Stream, path: string, rawHeaders: readonly string[], owner: CallOwner) {
     this.method = path;
     this.#stream = stream;
     this.#rawHeaders = rawHeaders;
@@ -80,10 +78,7 @@ export class ServerCall implements WireCall, RpcContext {
     this.#startedAtMs = owner.deps.clock.monotonic();
     this.requestId = owner.deps.nextId();
     this.#reader = new FrameReader(owner.deps.limits.maxReceiveMessageBytes);
-    stream.on("error", () => {
-      // Every stream error is followed by "close", which ends the call.
-    });
-    stream.once("close", () => this.#onStreamClosed());
+    stream.attach(this);
   }
 
   get context(): RpcContext {
@@ -117,8 +112,7 @@ export class ServerCall implements WireCall, RpcContext {
   async run(method: RegisteredMethod): Promise<void> {
     try {
       this.#armDeadline();
-      if (method.kind === "bidi") this.#listen(this.#queue());
-      else this.#listenForOne();
+      if (method.kind === "bidi") this.#queue();
       await method.run(this);
       // A stream may end well without a message, a unary call may not.
       const isAnswered = method.kind !== "unary" || this.#answer !== undefined;
@@ -138,6 +132,7 @@ export class ServerCall implements WireCall, RpcContext {
     this.#reader.drop();
     this.#hold(0);
     this.#abort?.abort(this.#endReason());
+    this.#consume();
     this.#sendStatus(error);
   }
 
@@ -148,12 +143,19 @@ export class ServerCall implements WireCall, RpcContext {
     this.end(transportErrors.error("ERR_REQUEST_STALLED", `the request did not end within ${idleTimeoutMs} ms`));
   }
 
-  request(): Promise<Buffer> {
+  get isOver(): boolean {
+    return this.#outcome !== undefined;
+  }
+
+  async request(): Promise<Buffer> {
     this.#awaited = Promise.withResolvers();
     const { promise } = this.#awaited;
     if (this.#outcome !== undefined) this.#awaited.reject(this.#endReason());
     else if (this.#isRequestOver) this.#deliver(this.#awaited);
-    return promise;
+    const message = await promise;
+    // What came right behind the request may have ended the call.
+    if (this.isOver) throw this.#endReason();
+    return message;
   }
 
   requests(): AsyncIterable<Buffer> {
@@ -161,16 +163,16 @@ export class ServerCall implements WireCall, RpcContext {
   }
 
   send(message: Uint8Array): Promise<void> {
-    if (this.#outcome !== undefined || this.#stream.destroyed) return Promise.reject(this.#endReason());
+    if (this.#outcome !== undefined || this.#stream.isClosed) return Promise.reject(this.#endReason());
     const framed = this.#frame(message);
     this.#holdUnread(framed.length);
-    this.#sendHeaders();
+    if (!this.#stream.hasAnswered) this.#stream.respond(responseHeaders);
     this.#pendingWrites += 1;
     return new Promise((resolve, reject) => {
-      this.#stream.write(framed, (error) => {
+      this.#stream.write(framed, (isTaken) => {
         this.#pendingWrites -= 1;
         this.#holdUnread(-framed.length);
-        if (this.#outcome !== undefined || (error !== undefined && error !== null)) reject(this.#endReason());
+        if (this.#outcome !== undefined || !isTaken) reject(this.#endReason());
         else resolve();
       });
     });
@@ -217,38 +219,48 @@ export class ServerCall implements WireCall, RpcContext {
     this.#requests ??= new MessageQueue(() => {
       // The handler has taken everything.
       this.#hold(0);
-      this.#stream.resume();
+      this.#consume();
     });
     return this.#requests;
   }
 
-  /** Reads one chunk ahead of the handler. */
-  #listen(requests: MessageQueue<Buffer>): void {
-    this.#onData((messages) => {
-      if (messages.length === 0) return;
-      this.#stream.pause();
-      requests.push(messages);
-    });
-    this.#stream.once("end", () => {
-      this.#isRequestOver = true;
-      requests.end(this.#cut());
-    });
+  onData(chunk: Buffer): void {
+    // Thrown away: who is told that the call is over may have much more on its way.
+    if (this.#outcome !== undefined) {
+      this.#stream.consume(chunk.length);
+      return;
+    }
+    try {
+      const messages = this.#reader.push(chunk);
+      for (const message of messages) this.#queuedBytes += message.length;
+      this.#hold(this.#queuedBytes);
+      if (this.#requests === undefined) this.#keep(messages);
+      else if (messages.length > 0) this.#requests.push(messages.map(own));
+      // The messages of a stream that its handler has not taken hold it up; a single one is of no use before its end.
+      if (this.#requests === undefined || messages.length === 0) this.#stream.consume(chunk.length);
+      else this.#unconsumedBytes += chunk.length;
+    } catch (error) {
+      this.end(error instanceof ServiceError ? error : this.#internal(error));
+    }
   }
 
-  /** Reads on to the end: a single request is of no use before it. What is read is bounded like any message. */
-  #listenForOne(): void {
-    this.#onData((messages) => {
-      const [first] = messages;
-      if (first === undefined) return;
-      if (messages.length > 1 || this.#request !== undefined) {
-        throw commonErrors.error("ERR_MALFORMED_REQUEST", "more than one request message");
-      }
-      this.#request = first;
-    });
-    this.#stream.once("end", () => {
-      this.#isRequestOver = true;
-      if (this.#awaited !== undefined) this.#deliver(this.#awaited);
-    });
+  onEnd(): void {
+    this.#isRequestOver = true;
+    this.#requests?.end(this.#cut());
+    if (this.#awaited !== undefined) this.#deliver(this.#awaited);
+  }
+
+  #keep([first, second]: readonly Buffer[]): void {
+    if (first === undefined) return;
+    if (second !== undefined || this.#request !== undefined) {
+      throw commonErrors.error("ERR_MALFORMED_REQUEST", "more than one request message");
+    }
+    this.#request = own(first);
+  }
+
+  #consume(): void {
+    this.#stream.consume(this.#unconsumedBytes);
+    this.#unconsumedBytes = 0;
   }
 
   #deliver(awaited: PromiseWithResolvers<Buffer>): void {
@@ -264,21 +276,6 @@ export class ServerCall implements WireCall, RpcContext {
     return commonErrors.error("ERR_MALFORMED_REQUEST", "the request ends inside a message");
   }
 
-  #onData(take: (messages: readonly Buffer[]) => void): void {
-    this.#stream.on("data", (chunk: Buffer) => {
-      // Thrown away, and the stream goes on flowing: one that rests with data in it never closes, nor its connection.
-      if (this.#outcome !== undefined) return;
-      try {
-        const messages = this.#reader.push(chunk);
-        for (const message of messages) this.#queuedBytes += message.length;
-        this.#hold(this.#queuedBytes);
-        take(messages);
-      } catch (error) {
-        this.end(error instanceof ServiceError ? error : this.#internal(error));
-      }
-    });
-  }
-
   /** `queuedBytes` and what the unfinished message takes are counted from now on. */
   #hold(queuedBytes: number): void {
     this.#queuedBytes = queuedBytes;
@@ -291,31 +288,21 @@ export class ServerCall implements WireCall, RpcContext {
     this.#heldBytes = held;
   }
 
-  #sendHeaders(): void {
-    if (this.#stream.headersSent) return;
-    this.#stream.respond(responseHeaders, responseOptions);
-  }
-
   #sendStatus(error: ServiceError | undefined): void {
     const stream = this.#stream;
-    if (stream.destroyed || stream.closed) {
-      stream.resume();
-      return;
+    if (stream.isClosed) return;
+    if (error === undefined) {
+      if (this.#answer !== undefined) stream.answer(responseHeaders, this.#answer, okTrailers);
+      else {
+        if (!stream.hasAnswered) stream.respond(responseHeaders);
+        stream.end(okTrailers);
+      }
+    } else {
+      const trailers = statusFields(error, this.requestId);
+      stream.end(encodeHeaderBlock(stream.hasAnswered ? trailers : [...responseFields, ...trailers]));
     }
-    const trailers = statusTrailers(error, this.requestId);
-    if (error === undefined) this.#sendHeaders();
-    if (stream.headersSent) {
-      stream.once("wantTrailers", () => {
-        if (!stream.destroyed && !stream.closed) stream.sendTrailers(trailers);
-        this.#stopReading();
-      });
-      if (error === undefined && this.#answer !== undefined) stream.end(this.#answer);
-      else stream.end();
-      if (this.#pendingWrites > 0) this.#closeLater(constants.NGHTTP2_CANCEL);
-      return;
-    }
-    stream.respond({ ...responseHeaders, ...trailers }, { endStream: true });
-    this.#stopReading();
+    if (this.#pendingWrites > 0) this.#closeLater(errorCode.cancel);
+    else this.#stopReading();
   }
 
   /**
@@ -323,19 +310,15 @@ export class ServerCall implements WireCall, RpcContext {
    * a reset would overtake the status that is still on its way out.
    */
   #stopReading(): void {
-    if (this.#isRequestOver) return;
-    this.#stream.resume();
-    if (this.#stream.closed || this.#stream.state.state === constants.NGHTTP2_STREAM_STATE_HALF_CLOSED_REMOTE) return;
-    this.#closeLater(constants.NGHTTP2_NO_ERROR);
+    if (!this.#stream.isRemoteEnded) this.#closeLater(errorCode.noError);
   }
 
   #closeLater(code: number): void {
-    this.#owner.deps.clock.setTimer(lingerMs, () => {
-      if (!this.#stream.closed) this.#stream.close(code);
-    });
+    if (this.#stream.isClosed) return;
+    this.#owner.deps.clock.setTimer(lingerMs, () => this.#stream.reset(code));
   }
 
-  #onStreamClosed(): void {
+  onClosed(): void {
     if (this.#outcome === undefined) this.end(callerGone);
     this.#isClosed = true;
     this.#owner.sending.give(this.#unreadBytes);
@@ -344,7 +327,7 @@ export class ServerCall implements WireCall, RpcContext {
     const label = method === undefined ? "unknown" : this.method;
     metrics.handled.add(1, name, label, this.#outcome?.error?.status ?? "ok");
     if (method?.kind === "unary") metrics.duration.observe((clock.monotonic() - this.#startedAtMs) / 1_000, label);
-    this.#owner.onClosed(this);
+    this.#owner.onCallClosed(this);
   }
 
   #endReason(): ServiceError {
@@ -370,18 +353,31 @@ export class ServerCall implements WireCall, RpcContext {
   }
 }
 
-function statusTrailers(error: ServiceError | undefined, requestId: string): Readonly<Record<string, string>> {
-  if (error === undefined) return okTrailers;
-  return {
-    "grpc-status": String(grpcStatus[error.status]),
-    "grpc-message": encodeMessageText(error.message),
-    "grpc-status-details-bin": Buffer.from(encodeStatusDetails(error, requestId)).toString("base64").replace(/=+$/, ""),
-  };
+function statusFields(error: ServiceError, requestId: string): readonly string[] {
+  const details = Buffer.from(encodeStatusDetails(error, requestId)).toString("base64").replace(/=+$/, "");
+  return [
+    "grpc-status",
+    String(grpcStatus[error.status]),
+    "grpc-message",
+    encodeMessageText(error.message),
+    "grpc-status-details-bin",
+    details,
+  ];
+}
+
+const smallBytes = 4_096;
+
+/** A chunk may be much larger than the message in it, which would hold on to all of it. */
+function own(message: Buffer): Buffer {
+  return message.buffer.byteLength <= 2 * message.length + smallBytes ? message : Buffer.from(message);
 }
 
 /** Why a stream is no gRPC call that could be answered as one; the HTTP status to give. */
-export function notGrpc(headers: IncomingHttpHeaders): number | undefined {
-  if (headers[":method"] !== "POST") return 405;
-  const contentType = headers["content-type"];
-  return contentType !== undefined && /^application\/grpc(\+proto)?($|;)/.test(contentType) ? undefined : 415;
+export function notGrpc(httpMethod: string, fields: readonly string[]): number | undefined {
+  if (httpMethod !== "POST") return 405;
+  for (let index = 0; index + 1 < fields.length; index += 2) {
+    if (fields[index] === "content-type")
+      return /^application\/grpc(\+proto)?($|;)/.test(fields[index + 1] ?? "") ? undefined : 415;
+  }
+  return 415;
 }

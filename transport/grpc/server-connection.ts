@@ -1,40 +1,41 @@
-import {
-  constants,
-  type IncomingHttpHeaders,
-  performServerHandshake,
-  type ServerHttp2Session,
-  type ServerHttp2Stream,
-} from "node:http2";
 import type { Duplex } from "node:stream";
+import { errorFields } from "../../runtime/core/index.ts";
 import { commonErrors } from "../errors/common.ts";
 import type { ServiceError } from "../errors/service-error.ts";
 import { transportErrors } from "../errors/transport.ts";
+import {
+  type ConnectionError,
+  encodeHeaderBlock,
+  errorCode,
+  Http2ServerSession,
+  type Http2SessionHandler,
+  type Http2Stream,
+  type RequestHead,
+} from "../http2/index.ts";
 import type { Peer } from "../peer.ts";
 import type { ByteShare } from "../server/byte-budget.ts";
 import type { RpcServerDeps } from "../server/options.ts";
 import { notGrpc, ServerCall } from "./server-call.ts";
 
-/** RFC 9113 §6.8: says that a connection is about to leave while every call on its way is still taken. */
-const noStreamRefused = 2 ** 31 - 1;
-
 /** The HTTP/2 session of one accepted connection, whose peer is established already. */
-export class ServerConnection {
+export class ServerConnection implements Http2SessionHandler {
   readonly peer: Peer;
   readonly deps: RpcServerDeps;
   readonly receiving: ByteShare;
   readonly sending: ByteShare;
-  readonly #session: ServerHttp2Session;
+  readonly #session: Http2ServerSession;
   readonly #calls = new Set<ServerCall>();
   readonly #onGone: (connection: ServerConnection) => void;
   /** When it last had no call; `undefined` while it has. */
   #idleSinceMs: number | undefined;
-  #isGreeted = false;
   readonly #bornMs: number;
   /** Of the age limit, so that those who came together do not all come back together. */
   readonly #spread: number;
   /** How long the peer's certificates were valid when it came. */
   readonly #certifiedMs: number;
   #isLeaving = false;
+  /** When a sweep first found that everything is said. */
+  #endingSinceMs: number | undefined;
 
   constructor(socket: Duplex, peer: Peer, deps: RpcServerDeps, onGone: (connection: ServerConnection) => void) {
     this.peer = peer;
@@ -47,17 +48,15 @@ export class ServerConnection {
     const path = peer.kind === "tls" ? (peer.svid?.path ?? []) : [];
     this.#certifiedMs = Math.min(...path.map(({ notAfter }) => notAfter)) - deps.clock.now();
     this.#spread = 0.9 + 0.2 * deps.random.float();
-    this.#session = performServerHandshake(socket, sessionOptions(deps));
-    this.#session.once("remoteSettings", () => {
-      this.#isGreeted = true;
-    });
-    this.#session.on("stream", (stream, headers, _flags, rawHeaders) => {
-      this.#onStream(stream, headers, rawHeaders);
-    });
-    this.#session.on("error", () => {
-      // Broken frames and broken sockets end in "close", too.
-    });
-    this.#session.once("close", () => this.#onGone(this));
+    this.#session = new Http2ServerSession(
+      socket,
+      {
+        maxConcurrentStreams: deps.limits.maxConcurrentStreams,
+        maxHeaderListBytes: deps.limits.maxMetadataBytes,
+        now: () => deps.clock.monotonic(),
+      },
+      this,
+    );
   }
 
   get calls(): Iterable<ServerCall> {
@@ -77,13 +76,21 @@ export class ServerConnection {
     this.#leaveInTime(nowMs);
     if (this.#idleSinceMs === undefined) return;
     const silentMs = nowMs - this.#idleSinceMs;
-    if (!this.#isGreeted && silentMs >= this.deps.limits.handshakeTimeoutMs) this.destroy();
-    else if (silentMs >= this.deps.limits.idleTimeoutMs) this.#session.close();
+    const { handshakeTimeoutMs, idleTimeoutMs } = this.deps.limits;
+    if (!this.#session.isGreeted && silentMs >= handshakeTimeoutMs) this.destroy();
+    else if (silentMs >= idleTimeoutMs) this.#session.leave();
+    if (this.#session.isEnding) this.#destroyInTime(nowMs);
+  }
+
+  /** Who does not read our goodbye is not waited for longer than for a call. */
+  #destroyInTime(nowMs: number): void {
+    this.#endingSinceMs ??= nowMs;
+    if (nowMs - this.#endingSinceMs >= this.deps.limits.idleTimeoutMs) this.destroy();
   }
 
   /** In two steps, a sweep apart: a call that was sent before the client read the first is still served. */
   #leaveInTime(nowMs: number): void {
-    if (this.#session.closed || !this.#isGreeted) return;
+    if (this.#session.isLeaving || !this.#session.isGreeted) return;
     if (this.#isLeaving) {
       this.drain();
       return;
@@ -91,7 +98,7 @@ export class ServerConnection {
     const limitMs = this.#spread * this.deps.maxConnectionAgeMs(this.#methods(), this.#certifiedMs);
     if (nowMs - this.#bornMs < limitMs) return;
     this.#isLeaving = true;
-    this.#session.goaway(constants.NGHTTP2_NO_ERROR, noStreamRefused);
+    this.#session.announceLeave();
   }
 
   *#methods(): Generator<string, void> {
@@ -100,7 +107,7 @@ export class ServerConnection {
 
   /** GOAWAY; calls already running go on. */
   drain(): void {
-    if (!this.#session.closed) this.#session.close();
+    this.#session.leave();
   }
 
   /** Ends the calls that `predicate` chooses with `error`. */
@@ -109,18 +116,17 @@ export class ServerConnection {
   }
 
   destroy(): void {
-    if (!this.#session.destroyed) this.#session.destroy(undefined, constants.NGHTTP2_CANCEL);
+    this.#session.destroy();
   }
 
-  #onStream(stream: ServerHttp2Stream, headers: IncomingHttpHeaders, rawHeaders: readonly string[]): void {
+  onStream(stream: Http2Stream, { method: httpMethod, path, fields }: RequestHead): void {
     const { router, admission } = this.deps;
-    const httpStatus = notGrpc(headers);
+    const httpStatus = notGrpc(httpMethod, fields);
     if (httpStatus !== undefined) {
       refuse(stream, httpStatus);
       return;
     }
-    const path = String(headers[":path"]);
-    const call = new ServerCall(stream, path, rawHeaders, this);
+    const call = new ServerCall(stream, path, fields, this);
     this.#calls.add(call);
     this.#idleSinceMs = undefined;
     if (!admission.enter(this.peer)) {
@@ -139,30 +145,31 @@ export class ServerConnection {
   /** Calls that admission did not count. */
   readonly #refused = new Set<ServerCall>();
 
-  onClosed(call: ServerCall): void {
+  onBroken({ message, code }: ConnectionError): void {
+    const { logger, name } = this.deps;
+    logger.debug(
+      { listener: name, connection: this.peer.connectionId, reason: message, http2_error: code },
+      "connection broken",
+    );
+  }
+
+  onFault(error: unknown): void {
+    this.deps.logger.error(errorFields(error), "connection failed");
+  }
+
+  onClosed(): void {
+    this.#onGone(this);
+  }
+
+  onCallClosed(call: ServerCall): void {
     this.#calls.delete(call);
     if (!this.#refused.delete(call)) this.deps.admission.leave(this.peer);
     if (this.#calls.size === 0) this.#idleSinceMs = this.deps.clock.monotonic();
   }
 }
 
-function refuse(stream: ServerHttp2Stream, httpStatus: number): void {
-  stream.on("error", () => {
-    // The stream is refused; how its end fails does not matter.
-  });
-  stream.respond({ [constants.HTTP2_HEADER_STATUS]: httpStatus }, { endStream: true });
-  stream.close(constants.NGHTTP2_NO_ERROR);
-}
-
-function sessionOptions({ limits }: RpcServerDeps): Parameters<typeof performServerHandshake>[1] {
-  return {
-    maxSessionMemory: limits.maxSessionMemoryMb,
-    maxSendHeaderBlockLength: 64 * 1024,
-    maxHeaderListPairs: 64,
-    settings: {
-      enablePush: false,
-      maxConcurrentStreams: limits.maxConcurrentStreams,
-      maxHeaderListSize: limits.maxMetadataBytes,
-    },
-  };
+function refuse(stream: Http2Stream, httpStatus: number): void {
+  stream.end(encodeHeaderBlock([":status", String(httpStatus)]));
+  // It is not read to its end.
+  stream.reset(errorCode.noError);
 }

@@ -53,7 +53,6 @@ export interface InterceptedCall {
 /** Limits of one listener; every number is in docs/limits.md. */
 export interface ListenerLimits {
   readonly maxConcurrentStreams: number;
-  readonly maxSessionMemoryMb: number;
   readonly maxMetadataBytes: number;
   readonly maxReceiveMessageBytes: number;
   /** Memory for requests that are not answered yet: of all connections, and of one peer. */

@@ -183,6 +183,7 @@ describe("a client over TLS", () => {
       });
       socket.on("session", (ticket) => sessions.push(ticket)).on("error", () => {});
       await once(socket, "secureConnect");
+      socket.write("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
       // The server's SETTINGS come after any ticket it would have sent.
       await once(socket, "data");
       return socket;

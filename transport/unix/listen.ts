@@ -8,7 +8,6 @@ import type { CallAdmission, ListenerOptions, RpcServerDeps } from "../server/op
 import { Quota } from "../server/quota.ts";
 import { Refusals } from "../server/refusals.ts";
 import { RpcServer } from "../server/rpc-server.ts";
-import { mendFirstRequest } from "./first-request.ts";
 import { loadUnixNative } from "./native.ts";
 import type { ProcessHandleMode } from "./process-handle.ts";
 import { unsafeSocketFolder } from "./socket-folder.ts";
@@ -72,7 +71,6 @@ class UnixAcceptor implements UnixListener {
   readonly #peers: UnixPeers;
   /** Handles to close with their connection. */
   readonly #owned = new Map<string, OwnedUnixPeer>();
-  readonly #beginning = new Set<Socket>();
   readonly #places: Quota;
   readonly #refusals: Refusals;
   readonly #rpc: RpcServer;
@@ -120,7 +118,7 @@ class UnixAcceptor implements UnixListener {
   }
 
   connections(): number {
-    return this.#rpc.connectionCount + this.#beginning.size;
+    return this.#rpc.connectionCount;
   }
 
   calls(): number {
@@ -143,7 +141,6 @@ class UnixAcceptor implements UnixListener {
   async #close(graceMs: number): Promise<void> {
     this.#sweepTimer?.cancel();
     const stopped = new Promise<void>((resolve) => this.#server.close(() => resolve()));
-    for (const socket of this.#beginning) socket.destroy();
     await this.#rpc.close(graceMs);
     await stopped;
   }
@@ -170,23 +167,7 @@ class UnixAcceptor implements UnixListener {
       this.#refuse(socket, "not-allowed", who);
       return;
     }
-    this.#begin(socket, peer);
-  }
-
-  /** Between here and its session a connection is nobody's but ours. */
-  #begin(socket: Socket, peer: OwnedUnixPeer): void {
-    const { clock, limits } = this.#deps;
-    const onClose = (): void => {
-      this.#beginning.delete(socket);
-      this.#onGone(peer);
-    };
-    this.#beginning.add(socket);
-    socket.once("close", onClose);
-    mendFirstRequest(socket, { clock, ...limits }, () => {
-      this.#beginning.delete(socket);
-      socket.off("close", onClose);
-      this.#rpc.serve(socket, peer);
-    });
+    this.#rpc.serve(socket, peer);
   }
 
   #refuse(socket: Socket, reason: string, who: { readonly pid: number; readonly uid?: number }): void {
