@@ -4,12 +4,14 @@ import { callUntyped } from "../test/fakes/call-untyped.ts";
 
 import {
   BundleSource,
+  bearerHandler,
   bearerMiddleware,
   callerOf,
   connectHttp2,
   connectTls,
   createHttpsAgent,
   createHttpsServer,
+  createTlsServer,
   id,
   JwtSource,
   memberOf,
@@ -127,6 +129,15 @@ describe("a mistake in the use of the SDK", () => {
     );
     await refuses("ERR_ARGUMENT_INVALID", /https URL/, nobody, () => connectHttp2(source, "http://a", { authorize }));
     await refuses("ERR_AUDIENCE_MISSING", nobody, /"db"/, () => callUntyped(withJwtSvid, tokens, {}, fetch));
+    const third = /^the third argument of \w+ is a function, not undefined$/;
+    const bearer = { authorize, audience: "db" };
+    for (const [factory, first, second] of [
+      [createTlsServer, source, { authorize }],
+      [bearerHandler, bundles, bearer],
+      [withJwtSvid, tokens, { audience: "db" }],
+    ]) {
+      await refuses("ERR_ARGUMENT_INVALID", third, nobody, () => callUntyped(factory, first, second));
+    }
     await refuses("ERR_AUDIENCE_MISSING", nobody, /"db"/, () => callUntyped(bearerMiddleware, bundles, { authorize }));
     await refuses("ERR_OPTION_UNKNOWN", /`leeway`/, nobody, () =>
       callUntyped(bundles.validateJwtSvid.bind(bundles), "", { audience: "db", leeway: 60 }),

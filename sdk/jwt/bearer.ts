@@ -1,5 +1,6 @@
 import type { RequestListener } from "node:http";
 import type { VerifiedJwtSvid } from "../../spiffe/index.ts";
+import { checkFunction } from "../arguments.ts";
 import type { BundleSource } from "../source/bundle-source.ts";
 import { UsageError } from "../usage-error.ts";
 import { authenticate, type BearerOptions, type BearerRefusal, challenge, checkBearerOptions } from "./authenticate.ts";
@@ -64,6 +65,7 @@ export interface BearerResponse {
  */
 export function bearerHandler(source: BundleSource, options: BearerOptions, handler: RequestListener): RequestListener {
   checkBearerOptions(source, options, "bearerHandler");
+  checkFunction(handler, "the third argument of bearerHandler");
   return (request, response) => {
     if (admit(source, options, request, response)) handler(request, response);
   };

@@ -1,5 +1,6 @@
 import { createServer, type Server } from "node:net";
 import type { TLSSocket } from "node:tls";
+import { checkFunction } from "../arguments.ts";
 import { checkAuthorize } from "../authorize.ts";
 import { checkSource, knownOptions } from "../known-options.ts";
 import type { X509Source } from "../source/x509-source.ts";
@@ -26,6 +27,9 @@ export function createTlsServer(
   options: TlsServerOptions,
   onConnection: (socket: TLSSocket) => void,
 ): Server {
+  checkSource(source, "createTlsServer");
+  checkAuthorize(options, "createTlsServer");
+  checkFunction(onConnection, "the third argument of createTlsServer");
   const server = createServer();
   const protocol = {
     factory: "createTlsServer",

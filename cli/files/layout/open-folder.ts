@@ -88,12 +88,12 @@ async function checkRoot(path: string): Promise<void> {
   }
 }
 
-/** Whoever can rename what is in `parent` can put other files in the place of ours, for their readers to believe. */
-function checkAbove(parent: string, { uid, mode }: Stats): void {
+/**
+ * Its owner can put other files in the place of ours, for their readers to believe. What everybody may write to, as the
+ * volumes are that the containers of a pod share, is not refused: who made it so meant it.
+ */
+function checkAbove(parent: string, { uid }: Stats): void {
   if (!isTrusted(uid)) throw unsafe(`it is below ${parent} of uid ${uid}, who can put another in its place`);
-  const [everybodyWrites, isSticky] = [(mode & 0o002) !== 0, (mode & 0o1000) !== 0];
-  if (everybodyWrites && !isSticky)
-    throw unsafe(`everybody may write to ${parent} above it, and put another in its place`);
 }
 
 /** Itself first, the root of all last. */
