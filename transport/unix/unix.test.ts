@@ -7,6 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, it } from "node:test";
 import { entryService, healthService } from "../../proto/services.ts";
+import { FakeClock } from "../../test/fakes/fake-clock.ts";
 import { UnixService } from "../../test/fakes/unix-service.ts";
 import { dialUnix, listenUnix, type Peer, RpcRouter, transportLimits, type UnixPeer } from "../index.ts";
 import { loadUnixNative } from "./native.ts";
@@ -197,26 +198,50 @@ describe("the limits of a Unix listener", () => {
     await service.dial().unary(entryService.GetEntry, {});
   });
 
-  it("close a connection that never says hello, and one that has no calls", async () => {
+  /** Time that only the test moves: a slow machine must not take a call's connection for a silent one. */
+  async function startIdling(): Promise<{ readonly service: UnixService; readonly clock: FakeClock }> {
+    const clock = new FakeClock();
     const short = { ...limits, handshakeTimeoutMs: 60, idleTimeoutMs: 150 };
-    await using service = await UnixService.start({ router: whoAmI(), limits: short });
+    return { service: await UnixService.start({ router: whoAmI(), limits: short, clock }), clock };
+  }
+
+  async function reached(service: UnixService, connections: number): Promise<void> {
+    while (service.listener.connections() !== connections) await new Promise((resolve) => setImmediate(resolve));
+  }
+
+  it("close a connection that never says hello, in its time", async () => {
+    const { service, clock } = await startIdling();
+    await using _service = service;
     const silent = connect(service.path);
     silent.on("error", () => {});
-    silent.resume();
-    await once(silent, "close");
+    const closed = once(silent.resume(), "close");
+    await reached(service, 1);
+    await clock.advance(59);
+    assert.equal(service.listener.connections(), 1);
+    await clock.advance(20);
+    await closed;
+  });
+
+  it("close a connection that has no calls, and serve who comes again", async () => {
+    const { service, clock } = await startIdling();
+    await using _service = service;
     const channel = service.dial();
     await channel.unary(entryService.GetEntry, {});
-    while (service.listener.connections() > 0) await new Promise((resolve) => setImmediate(resolve));
+    await clock.advance(149);
+    assert.equal(service.listener.connections(), 1);
+    await clock.advance(20);
+    await reached(service, 0);
     await channel.unary(entryService.GetEntry, {});
   });
 
   it("keep a connection with an open stream beyond the idle time", async () => {
-    await using service = await UnixService.start({ router: whoAmI(), limits: { ...limits, idleTimeoutMs: 50 } });
+    const { service, clock } = await startIdling();
+    await using _service = service;
     const stream = service.dial().serverStream(healthService.Watch, {})[Symbol.asyncIterator]();
     await stream.next();
-    const other = service.dial();
-    await other.unary(entryService.GetEntry, {});
-    while (service.listener.connections() > 1) await new Promise((resolve) => setImmediate(resolve));
+    await service.dial().unary(entryService.GetEntry, {});
+    await clock.advance(200);
+    await reached(service, 1);
     assert.equal(service.listener.calls(), 1);
     await stream.return?.();
   });
