@@ -23,7 +23,7 @@ import type { Registry } from "./registry/ports.ts";
 import type { Store } from "./store/ports.ts";
 import { StoreIntegrity, type StoreIntegrityDeps } from "./store-integrity.ts";
 import { ConnectionTable } from "./sync/index.ts";
-import { auditLog, noAuditLog, ServerMetrics } from "./telemetry/index.ts";
+import { auditLog, calmAuditLog, noAuditLog, ServerMetrics } from "./telemetry/index.ts";
 
 /** What of the configuration the core uses; no addresses, paths or processes. */
 export type CoreConfig = Pick<
@@ -114,7 +114,7 @@ export async function createServerCore(
   cleanup.defer(() => sightings.close());
   const { adminIds } = config;
   const authorizer = new ClassAuthorizer({ trustDomain, adminIds, registry, standing, trust, clock, sightings });
-  const audit = config.auditLog ? auditLog(logger) : noAuditLog;
+  const audit = config.auditLog ? calmAuditLog(auditLog(logger), clock) : noAuditLog;
   const gate = new Gate({ authorizer, limiter, openCalls, audit, metrics: serverMetrics, clock });
   const integrity = new StoreIntegrity({ look: deps.lookAtStore ?? (async () => []), clock, logger });
   const health = healthProbe({ trustDomain, store, integrity, registry, authorities, nowMs: () => clock.now() });

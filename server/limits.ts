@@ -59,6 +59,10 @@ export const serverLimits = {
 
   // ---- calls ----
   rateWaitMs: { value: 2_000, reason: "longest wait for a rate limit; longer ones are refused with the delay" },
+  rateRefusalAuditMs: {
+    value: 1_000,
+    reason: "one audit record a method of what rate limits refuse; a caller can be refused thousands of times a second",
+  },
   rateBuckets: { value: 20_000, reason: "addresses and classes counted at once; about 3 MB" },
 
   batchAnswerBytes: {
