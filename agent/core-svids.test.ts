@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { SpiffeBundle, SpiffeId, TrustDomain } from "../spiffe/index.ts";
+import { parseJwtSvid, SpiffeBundle, SpiffeId, TrustDomain } from "../spiffe/index.ts";
 import { AgentWorld, selectors } from "../test/fakes/agent-world.ts";
 
 const web = { id: "web", spiffeId: "spiffe://example.org/web", selectors: selectors("unix:uid:1") };
@@ -232,6 +232,13 @@ describe("JWT-SVIDs", () => {
     await made.clock.advance(160_000);
     assert.notEqual((await made.core.identities.jwtSvid("web", ["a", "b"], signal)).token, first.token);
     assert.equal(asked(made), 2);
+    await made.stop();
+  });
+
+  it("name each audience once, so that what one caller repeats is in nobody else's token", async () => {
+    const made = await world();
+    const { token } = await made.core.identities.jwtSvid("web", ["b", "a", "b"], signal);
+    assert.deepEqual(parseJwtSvid(token).audience, ["b", "a"]);
     await made.stop();
   });
 

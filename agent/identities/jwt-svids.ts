@@ -82,7 +82,8 @@ export class JwtSvids {
     const name = `${jwtFingerprint(entry)}${nameOf(identityKeyOf(entry), audience)}`;
     const running = this.#asking.get(name);
     if (running !== undefined) return running;
-    const asking = this.#ask(entry, audience, timeoutMs)
+    // Others get this token too: none of what one caller repeats.
+    const asking = this.#ask(entry, [...new Set(audience)], timeoutMs)
       .then((fetched) => {
         // Between question and answer the authority may have been distrusted.
         if (!this.#deps.isDistrusted(fetched.authorityId)) this.#cache.put(audience, fetched);
