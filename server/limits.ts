@@ -70,7 +70,7 @@ export const serverLimits = {
     reason: "entries or bundles in one batch's results, half of an answer; results beyond it have the identifier alone",
   },
   batchRepeats: {
-    value: 4,
+    value: 16,
     reason: "items of one batch about one thing: a name is a few bytes, a bundle in the result half a megabyte",
   },
 

@@ -3,6 +3,7 @@ import { after, before, describe, it } from "node:test";
 import { buildCsr, Certificate, generateKey } from "../../../certs/index.ts";
 import type { Entry } from "../../../proto/gen/spire/api/types/Entry.ts";
 import { entryService, svidService } from "../../../proto/services.ts";
+import { serverLimits } from "../../../server/limits.ts";
 import { SpiffeId, verifyJwtSvid, verifyX509Svid } from "../../../spiffe/index.ts";
 import { type TestAgent, TestServer } from "../../fakes/test-server.ts";
 
@@ -149,20 +150,22 @@ describe("entries on real sockets", () => {
   it("shows one entry a few times in one answer, not as often as a small batch names it", async () => {
     const codes = (results: readonly { readonly status: { readonly code: number } | null }[]) =>
       results.map(({ status }) => status?.code);
-    const alike = Array.from({ length: 6 }, () => draft("/often"));
+    const most = serverLimits.batchRepeats.value;
+    const times = (code: number, count: number): readonly number[] => Array.from({ length: count }, () => code);
+    const alike = Array.from({ length: most + 2 }, () => draft("/often"));
     const { results } = await create(...alike, draft("/often/other"));
-    assert.deepEqual(codes(results), [0, 6, 6, 6, 3, 3, 0]);
-    assert.ok(results[3]?.entry);
+    assert.deepEqual(codes(results), [0, ...times(6, most - 1), 3, 3, 0]);
+    assert.ok(results[most - 1]?.entry);
     const id = results[0]?.entry?.id ?? "";
-    const taken = Array.from({ length: 6 }, (_, n) => draft(`/often/${n}`, { id }));
-    assert.deepEqual(codes((await create(...taken)).results), [6, 6, 6, 6, 3, 3]);
-    const updates = Array.from({ length: 6 }, (_, n) => ({ id, hint: `${n}` }));
+    const taken = Array.from({ length: most + 2 }, (_, n) => draft(`/often/${n}`, { id }));
+    assert.deepEqual(codes((await create(...taken)).results), [...times(6, most), 3, 3]);
+    const updates = Array.from({ length: most + 2 }, (_, n) => ({ id, hint: `${n}` }));
     const updated = await world.admin.unary(entryService.BatchUpdateEntry, {
       entries: updates,
       input_mask: { hint: true },
     });
-    assert.deepEqual(codes(updated.results), [0, 0, 0, 0, 3, 3]);
-    assert.equal(updated.results[3]?.entry?.hint, "3");
+    assert.deepEqual(codes(updated.results), [...times(0, most), 3, 3]);
+    assert.equal(updated.results[most - 1]?.entry?.hint, `${most - 1}`);
   });
 
   it("refuses to look for an id that no entry can have", async () => {
