@@ -171,7 +171,7 @@ describe("readEntries()", () => {
 
   it("refuses what is no YAML, with the place; hostile YAML; nothing", async () => {
     assert.match(await problems("a: [1\nb: 2"), /line \d/);
-    assert.match(await problems("a: 1\n---\nb: 2"), /multiple documents/);
+    assert.match(await problems("a: 1\n---\nb: 2"), /line 2: a second document starts/);
     const bomb = [
       `a0: &a0 [x]`,
       ...Array.from({ length: 9 }, (_, n) => `a${n + 1}: &a${n + 1} [${`*a${n},`.repeat(9)}]`),
