@@ -8,7 +8,7 @@ export const serverLimits = {
   },
   entryDnsNames: { value: 100, reason: "DNS names of one entry; they all travel in each certificate and handshake" },
   entryFederatesWith: { value: 100, reason: "trust domains of one entry; each adds a bundle to every answer" },
-  entryHintCharacters: { value: 1_024, reason: "SPIRE's limit" },
+  entryHintBytes: { value: 1_024, reason: "the limit of the SPIFFE Workload API (section 8), and SPIRE's" },
   entryTtlSeconds: { value: 2_147_483_647, reason: "an int32 on the wire; configured maxima cap it at issuance" },
   dnsNameCharacters: { value: 253, reason: "RFC 1035 §2.3.4 without the final dot" },
   dnsLabelCharacters: { value: 63, reason: "RFC 1035 §2.3.4" },

@@ -136,9 +136,9 @@ function checkRest(entry: Rest, hasSelectors: boolean): readonly EntryProblem[] 
     check(problem === undefined, "dns_names", `${describeName(name)}: ${problem}`);
   }
   check(
-    [...entry.hint].length <= limits.entryHintCharacters.value,
+    Buffer.byteLength(entry.hint) <= limits.entryHintBytes.value,
     "hint",
-    `longer than ${limits.entryHintCharacters.value} characters`,
+    `longer than ${limits.entryHintBytes.value} bytes`,
   );
   check(entry.hint.isWellFormed() && !entry.hint.includes("\0"), "hint", "has a NUL character or invalid Unicode");
   checkTtl("x509_svid_ttl", entry.x509SvidTtl);
