@@ -250,6 +250,20 @@ describe("JWT-SVIDs", () => {
     await made.stop();
   });
 
+  it("that the server signs no more of for now: callers hear when to come again, and get valid ones till then", async () => {
+    const made = await world();
+    made.server.isSigningLimited = true;
+    const details = [{ kind: "retry", delayMs: 1_700 }];
+    const limited = { code: "ERR_JWT_LIMITED", status: "unavailable", details };
+    await assert.rejects(made.core.identities.jwtSvid("web", ["a"], signal), limited);
+    made.server.isSigningLimited = false;
+    const { token } = await made.core.identities.jwtSvid("web", ["a"], signal);
+    made.server.isSigningLimited = true;
+    await made.clock.advance(200_000);
+    assert.equal((await made.core.identities.jwtSvid("web", ["a"], signal)).token, token);
+    await made.stop();
+  });
+
   it("that are valid are given out while the server is away, expired ones never", async () => {
     const made = await world();
     const first = await made.core.identities.jwtSvid("web", ["a"], signal);

@@ -23,6 +23,7 @@ export const agentErrors: ErrorTable<
   | "ERR_SVID_REFUSED"
   | "ERR_SVID_UNUSABLE"
   | "ERR_JWT_UNAVAILABLE"
+  | "ERR_JWT_LIMITED"
   | "ERR_JWT_REFUSED"
   | "ERR_SYNC_PROTOCOL"
   | "ERR_RESPONSE_UNUSABLE"
@@ -135,6 +136,11 @@ export const agentErrors: ErrorTable<
     status: "unavailable",
     meaning: "The server cannot be asked for a JWT-SVID, and no valid one is cached.",
     fix: "call again once the agent is connected to the server",
+  },
+  ERR_JWT_LIMITED: {
+    status: "unavailable",
+    meaning: "The server signs no more JWT-SVIDs for this agent for now, and no valid one is cached.",
+    fix: "call again after the delay that comes with the error; keep tokens for half of their life; see rate_limits of the server",
   },
   ERR_JWT_REFUSED: {
     status: "permissionDenied",

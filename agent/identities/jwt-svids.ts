@@ -4,6 +4,7 @@ import type { Clock } from "../../runtime/core/index.ts";
 import { parseJwtSvid } from "../../spiffe/index.ts";
 import { ServiceError } from "../../transport/index.ts";
 import { identityKeyOf, jwtFingerprint } from "../domain/identity-key.ts";
+import { retryDelayMs } from "../domain/retry-delay.ts";
 import { agentErrors } from "../errors.ts";
 import { agentLimits } from "../limits.ts";
 import { type CachedJwt, JwtCache, nameOf } from "./jwt-cache.ts";
@@ -34,7 +35,7 @@ export class JwtSvids {
     return this.#cache.size;
   }
 
-  /** @throws ServiceError `ERR_JWT_UNAVAILABLE`, `ERR_JWT_REFUSED` */
+  /** @throws ServiceError `ERR_JWT_UNAVAILABLE`, `ERR_JWT_LIMITED`, `ERR_JWT_REFUSED` */
   async get(entry: RegistrationEntry, audience: readonly string[], signal: AbortSignal): Promise<IssuedJwtSvid> {
     signal.throwIfAborted();
     // A token that carries an id of its own is for one use: never the same twice.
@@ -109,9 +110,15 @@ export class JwtSvids {
   }
 }
 
+/** To wait when a server that has too much to do does not say how long. */
+const exhaustedMs = 1_000;
 const refusals: ReadonlySet<string> = new Set(["permissionDenied", "notFound", "invalidArgument"]);
 
 function forCaller(error: unknown): Error {
+  if (error instanceof ServiceError && error.status === "resourceExhausted") {
+    const details = [{ kind: "retry", delayMs: retryDelayMs(error, exhaustedMs) }] as const;
+    return agentErrors.error("ERR_JWT_LIMITED", "too many JWT-SVIDs are asked for", { cause: error, details });
+  }
   // A refusal of the agent itself says nothing of the workload.
   const isRefusal =
     error instanceof ServiceError &&

@@ -13,7 +13,7 @@ import type { WorkloadCall } from "./workload-call.ts";
 /**
  * A JWT-SVID for each identity of the caller, or for the one it names; the first is the default. All or none.
  * @throws ServiceError ERR_AUDIENCE_REQUIRED, ERR_AUDIENCE_TOO_LARGE, ERR_SPIFFE_ID_MALFORMED, ERR_NO_IDENTITY,
- *   ERR_NOT_ENTITLED, ERR_JWT_UNAVAILABLE, and what every call may end with (README.md)
+ *   ERR_NOT_ENTITLED, ERR_JWT_UNAVAILABLE, ERR_JWT_LIMITED, and what every call may end with (README.md)
  */
 export function fetchJwtSvid(handler: HandlerContext): UnaryHandler<JWTSVIDRequest__Output, JWTSVIDResponse> {
   return async (request, context) => {

@@ -82,6 +82,7 @@ export class FakeServer {
   isDown = false;
   /** The stream answers, signing does not. */
   isSigningDown = false;
+  isSigningLimited = false;
   /** The stream answers, renewing the agent's own SVID does not. */
   isRenewingDown = false;
   agentTtl = 3600;
@@ -259,6 +260,10 @@ export class FakeServer {
   jwt(serial: string | undefined, entryId: string, audience: readonly string[]): IssuedJwtSvid {
     this.authenticate(serial);
     if (this.isSigningDown) throw lost();
+    if (this.isSigningLimited) {
+      const details = [{ kind: "retry", delayMs: 1_700 }] as const;
+      throw serverErrors.error("ERR_FAKE_BUSY", "rate limit", { details });
+    }
     this.log.push("jwt");
     const entry = this.entries.get(entryId);
     if (entry === undefined) throw serverErrors.error("ERR_FAKE_TOKEN", "entry not found");

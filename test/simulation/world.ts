@@ -313,7 +313,12 @@ export class World implements AsyncDisposable {
   }
 }
 
-const jwtRefusals: ReadonlySet<string> = new Set(["ERR_JWT_UNAVAILABLE", "ERR_ENTRY_GONE", "ERR_ENTRY_NOT_FOUND"]);
+const jwtRefusals: ReadonlySet<string> = new Set([
+  "ERR_JWT_UNAVAILABLE",
+  "ERR_JWT_LIMITED",
+  "ERR_ENTRY_GONE",
+  "ERR_ENTRY_NOT_FOUND",
+]);
 
 function authoritiesOf(bundle: SpiffeBundle): string {
   const x509 = bundle.x509Authorities.map(({ certificate }) => certificate.subjectKeyId);
