@@ -171,14 +171,16 @@ describe("JwtSource", () => {
       if (name.startsWith("held")) await new Promise<void>((resolve) => release.set(name, resolve));
       return mint?.(audience, spiffeId) ?? [];
     };
+    const others = workloadLimits.jwtCacheEntries.value - 1;
+    const [many, few] = [others - 5, 5];
+    const ask = (from: number, count: number): Promise<unknown> =>
+      Promise.all(Array.from({ length: count }, (_, index) => source.svid({ audience: `other ${from + index}` })));
+    for (let at = 0; at < many; at += 100) await ask(at, Math.min(100, many - at));
+    // The real time runs out for those that are held: only what is kept, and a few more, are asked for meanwhile.
     const held = ["held 1", "held 2"].map((audience) => source.svid({ audience }));
     const lost = assert.rejects(held[1] ?? Promise.resolve(), { code: "ERR_SOURCE_CLOSED" });
-    const others = workloadLimits.jwtCacheEntries.value - 1;
-    // Many at once: the real time runs out for those that are held.
-    for (let at = 0; at < others; at += 100) {
-      const batch = Array.from({ length: Math.min(100, others - at) }, (_, index) => `other ${at + index}`);
-      await Promise.all(batch.map((audience) => source.svid({ audience })));
-    }
+    await ask(0, many);
+    await ask(many, few);
     assert.equal(clock.pendingTimers, others + 1);
     release.get("held 1")?.();
     assert.deepEqual((await held[0])?.audience, ["held 1"]);
