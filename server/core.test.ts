@@ -180,12 +180,12 @@ describe("createServerCore() on virtual time", () => {
     assert.ok((await agent.link.getBundle()).x509Authorities.length > 0);
   });
 
-  it("lives a week of CA rotations with an agent that renews, across restarts", async () => {
+  it("lives three days of CA rotations with an agent that renews, across restarts", async () => {
     await using world = await World.start({ ttls: { ...config.ttls, agent: 12 * 3_600 } });
     const agent = new Agent(world);
-    await agent.attest(world, "week");
+    await agent.attest(world, "days");
     const authorities = new Set<string>();
-    for (let eighth = 0; eighth < 7 * 8; eighth += 1) {
+    for (let eighth = 0; eighth < 3 * 8; eighth += 1) {
       await world.clock.advance(3 * 3_600_000);
       await agent.renew();
       await agent.link.postStatus(`eighth ${eighth}`);
@@ -196,7 +196,7 @@ describe("createServerCore() on virtual time", () => {
       authorities.add(chain.at(-1)?.authorityKeyId ?? "");
       assert.ok(bundle.x509Authorities.length <= 4);
     }
-    assert.ok(authorities.size >= 7, `${authorities.size} authorities signed`);
+    assert.ok(authorities.size >= 3, `${authorities.size} authorities signed`);
   });
 
   it("refuses a connection with an identity that is not of the bundle, and says when nobody answers", async () => {

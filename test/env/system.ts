@@ -3,6 +3,7 @@ import { randomInt } from "node:crypto";
 import { chmodSync, mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { cli } from "../fakes/cli.ts";
 import {
   type CommandResult,
   countersign,
@@ -113,14 +114,16 @@ export class System implements AsyncDisposable {
     return running;
   }
 
-  /** Runs a CLI command that must succeed, against the server's socket. */
-  async cli(...all: readonly string[]): Promise<CommandResult> {
+  /** Runs a CLI command that must succeed, against the server's socket: in this process, which is many times cheaper. */
+  async cli(...all: readonly string[]): Promise<{ readonly stdout: string }> {
     // A server that is polled does not know how far its agents have come.
     const args = this.#isPolled ? all.filter((arg) => arg !== "--wait") : all;
-    const result = await this.tryCli(...args);
-    if (result.code !== 0) throw new Error(`countersign ${args.join(" ")} ended with ${result.code}: ${result.stderr}`);
-    return result;
+    const { code, out, err } = await cli([...args, "--socket", this.serverSocket]);
+    if (code !== 0) throw new Error(`countersign ${args.join(" ")} ended with ${code}: ${err}`);
+    return { stdout: out };
   }
+
+  /** Runs a CLI command as its own process, against the server's socket. */
 
   tryCli(...args: readonly string[]): Promise<CommandResult> {
     return countersign([...args, "--socket", this.serverSocket]);

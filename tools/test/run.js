@@ -28,20 +28,19 @@ export async function run({ full, only }) {
       failures.push(...result.failures.map(({ name, problem }) => `${name}\n${head(problem)}`));
     }
   };
+  const inOneProcess = chosen.filter((suite) => suite.together);
+  // Each takes from the front what the other has left.
+  const lane = async () => {
+    for (let suite = inOneProcess.shift(); suite !== undefined; suite = inOneProcess.shift()) await runAll([suite]);
+  };
+  await Promise.all([lane(), lane()]);
   await runAll(
-    chosen.filter((suite) => suite.needs.length === 0),
+    chosen.filter((suite) => suite.needs.length === 0 && !suite.together),
     show,
   );
   const rest = chosen.filter((suite) => suite.needs.length > 0);
   // What two lanes say at the same time is shown suite by suite.
-  await Promise.all(
-    [false, true].map((waits) =>
-      runAll(
-        rest.filter((suite) => suite.waits === waits),
-        undefined,
-      ),
-    ),
-  );
+  await Promise.all([false, true].map((waits) => runAll(rest.filter((suite) => suite.waits === waits))));
   if (full && before !== treeState()) failures.push("the run changed the work tree (git status)");
   if (full) failures.push(...leftOut.map(({ suite, reason }) => `${suite.name}: left out, ${reason}`));
   report(leftOut, failures, total);
@@ -95,6 +94,7 @@ function spawnTests(suite, runId, scratch, say) {
     process.execPath,
     [
       "--test",
+      ...(suite.together ? ["--test-isolation=none"] : []),
       // A file that hangs is named and fails alone.
       `--test-timeout=${Math.floor(suite.budget * 900)}`,
       `--test-concurrency=${suite.concurrency}`,

@@ -45,7 +45,14 @@ function debian(name, program) {
 }
 
 /**
- * A suite is one `node --test` call with a budget in seconds. Unit tests and whole-system tests are one suite each;
+ * Folders whose test files share a process: half of what a small file costs is the start of its own. Tests that change the
+ * process itself (signals, stalls, descriptors) are in the others, where each file has one.
+ */
+const together = [["cli"], ["server"], ["sdk"], ["agent"], ["certs", "spiffe", "proto"]];
+
+/**
+ * A suite is one `node --test` call with a budget in seconds. Unit tests are a suite for each of these groups and one for
+ * the rest, whole-system tests are one;
  * a `*.full.test.ts` file is a suite of its own and says `// needs: root, go; budget: 120` in its first line, and
  * `; waits` at its end when it mostly waits for time to pass: it then runs beside the others.
  */
@@ -53,8 +60,14 @@ export function findSuites() {
   const files = globSync(`{${folders}}/**/*.test.ts`, { exclude: (path) => path.includes("node_modules") }).sort();
   const plain = files.filter((file) => !file.endsWith(".full.test.ts"));
   const isSystem = (file) => /^(test\/(e2e|simulation|races)|demo)\//.test(file);
+  const isIn = (folders) => (file) => folders.includes(file.split("/", 1)[0]);
+  const isApart = (file) => !isSystem(file) && !together.some((group) => isIn(group)(file));
   return [
-    { name: "unit", files: plain.filter((file) => !isSystem(file)), budget: 300, needs: [], concurrency: 2 },
+    ...together.map((group) => ({
+      ...{ name: `unit ${group.join(" ")}`, files: plain.filter(isIn(group)), together: true },
+      ...{ budget: 240, needs: [], concurrency: 1 },
+    })),
+    { name: "unit", files: plain.filter(isApart), budget: 300, needs: [], concurrency: 2 },
     { name: "system", files: plain.filter(isSystem), budget: 400, needs: [], concurrency: 3 },
     ...files.filter((file) => file.endsWith(".full.test.ts")).map(fullSuite),
   ].filter((suite) => suite.files.length > 0);

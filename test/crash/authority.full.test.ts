@@ -1,3 +1,4 @@
+// needs: time; budget: 180
 import assert from "node:assert/strict";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
