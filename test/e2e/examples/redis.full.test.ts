@@ -19,7 +19,11 @@ describe("ioredis against Redis", () => {
     await using identity = await FileIdentity.create(system, agent, {
       path: "/redis",
       onRenewed: async () => {
-        const redis = new Redis({ path: admin });
+        // Where it has not started yet it will read the new files.
+        const redis = new Redis({ path: admin, retryStrategy: () => null });
+        redis.on("error", () => {
+          // The command fails with it.
+        });
         const files = {
           "tls-cert-file": identity.chain,
           "tls-key-file": identity.key,
@@ -31,7 +35,18 @@ describe("ioredis against Redis", () => {
     });
     const port = await freePort();
     await using server = new Running("/usr/bin/redis-server", [
-      ...["--port", "0", "--tls-port", String(port), "--tls-auth-clients", "yes", "--tls-protocols", "TLSv1.3"],
+      ...[
+        "--bind",
+        "127.0.0.1",
+        "--port",
+        "0",
+        "--tls-port",
+        String(port),
+        "--tls-auth-clients",
+        "yes",
+        "--tls-protocols",
+        "TLSv1.3",
+      ],
       ...["--tls-cert-file", identity.chain, "--tls-key-file", identity.key, "--tls-ca-cert-file", identity.bundle],
       ...["--unixsocket", admin, "--dir", system.folder, "--save", ""],
     ]);
