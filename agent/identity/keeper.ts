@@ -15,6 +15,7 @@ import { attestNode } from "./attest-node.ts";
 import { type NodeIdentity, nodeIdentity } from "./node-identity.ts";
 import type { NodeState, NodeStore } from "./node-store.ts";
 import { Rebootstrap, type RebootstrapPolicy } from "./rebootstrap.ts";
+import { RenewalPace } from "./renewal-pace.ts";
 
 export interface NodeIdentityKeeperDeps {
   readonly clock: Clock;
@@ -55,11 +56,7 @@ export class NodeIdentityKeeper {
   readonly #wakeup = new Wakeup();
   #state: NodeState | undefined;
   #denied: PermissionDeniedReason | undefined;
-  /** Renewals in a row that failed. */
-  #failures = 0;
-  #notBeforeMs = 0;
-  /** The last renewal failed because no server could be reached. */
-  #isCutOff = false;
+  readonly #pace: RenewalPace;
   #saidExpired = false;
   #changes: Promise<void> = Promise.resolve();
   readonly #rebootstrap: Rebootstrap;
@@ -67,6 +64,7 @@ export class NodeIdentityKeeper {
 
   constructor(deps: NodeIdentityKeeperDeps) {
     this.#deps = deps;
+    this.#pace = new RenewalPace(deps.random);
     this.#rebootstrap = new Rebootstrap(deps.rebootstrap, deps.clock, deps.random);
   }
 
@@ -99,21 +97,13 @@ export class NodeIdentityKeeper {
   /** The server has accepted `identity`; when it is the active one, the one before is of no use any more. */
   async accepted(identity: NodeIdentity | undefined): Promise<void> {
     this.#rebootstrap.serverVerified();
-    if (this.#isCutOff) this.#renewAtOnce();
+    if (this.#pace.serverIsBack()) this.#wakeup.wake();
     await this.#inTurn(async () => {
       const state = this.#state;
       if (state?.previous === undefined || state.active !== identity) return;
       this.#state = { ...state, previous: undefined };
       await this.#deps.store.saveState(this.#state);
     });
-  }
-
-  /** The server is back: what an outage has put off is not put off any longer. */
-  #renewAtOnce(): void {
-    this.#isCutOff = false;
-    this.#failures = 0;
-    this.#notBeforeMs = 0;
-    this.#wakeup.wake();
   }
 
   /** One change of the stored state after the other: what is stored last is what holds last. */
@@ -186,7 +176,7 @@ export class NodeIdentityKeeper {
       return;
     }
     const dueAt = active.authorityIds.some(this.#deps.isReplacementDue) ? now : active.renewAtMs;
-    if (now >= dueAt && now >= this.#notBeforeMs) {
+    if (now >= dueAt && now >= this.#pace.notBeforeMs) {
       await this.#renew(state, signal);
       return;
     }
@@ -195,7 +185,7 @@ export class NodeIdentityKeeper {
       await this.#beginAnew(state, signal);
       return;
     }
-    const next = Math.min(active.notAfterMs, rebootstrapAt, Math.max(dueAt, this.#notBeforeMs));
+    const next = Math.min(active.notAfterMs, rebootstrapAt, Math.max(dueAt, this.#pace.notBeforeMs));
     await this.#wakeup.sleep(clock, next - now, signal).catch(() => {});
   }
 
@@ -203,18 +193,12 @@ export class NodeIdentityKeeper {
     try {
       if (state.active.canReattest) await this.#attestOnce(signal);
       else await this.#renewOnce(state, signal);
-      this.#failures = 0;
-      this.#notBeforeMs = 0;
-      this.#isCutOff = false;
+      this.#pace.succeeded();
     } catch (error) {
       if (signal.aborted) return;
       const reason = deniedReason(error);
       if (reason !== undefined) this.#denied = reason;
-      const now = this.#deps.clock.now();
-      const delayMs = renewDelayMs(this.#failures, state.active.notAfterMs - now, this.#deps.random);
-      this.#failures += 1;
-      this.#notBeforeMs = now + delayMs;
-      this.#isCutOff = error instanceof ServiceError && error.status === "unavailable";
+      const delayMs = this.#pace.failed(error, this.#deps.clock.now(), state.active.notAfterMs);
       this.#deps.events.renewFailed(error, delayMs);
     }
   }
@@ -397,12 +381,6 @@ export class NodeIdentityKeeper {
       await this.#wakeup.sleep(this.#deps.clock, expiredCheckMs, signal).catch(() => {});
     }
   }
-}
-
-/** The less of the identity is left, the more often: no single wait may be what it ends in. */
-function renewDelayMs(failures: number, leftMs: number, random: Random): number {
-  const mostMs = Math.max(leftMs / 8, backOffs.renew.initialMs / 2);
-  return Math.min(backOffMs(failures, backOffs.renew, random), Math.round(mostMs));
 }
 
 /** There is no proof left that the server would take. */
